@@ -1,0 +1,1 @@
+//! Message Store for Postgres.

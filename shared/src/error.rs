@@ -1,0 +1,121 @@
+//! Every error of Message Store's own, with its exact text and SQLSTATE.
+//!
+//! Clients match these texts, so they are part of the contract: those of Message DB are Message DB's, those of an
+//! engine error (a bad uuid, a broken constraint) are Postgres', the rest are this product's own.
+
+/// The result of a rule.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// What a caller is told. No variant has a hint; `detail` says which have a detail.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[allow(missing_docs)] // each text says what its variant means, each field is named as in the text
+pub enum Error {
+    #[error("Wrong expected version: {expected} (Stream: {}, Stream Version: {version})", or_null(stream_name))]
+    WrongExpectedVersion { expected: i64, stream_name: Option<String>, version: i64 },
+    #[error("Must be a stream name: {}", or_null(.0))]
+    MustBeStreamName(Option<String>),
+    #[error("Must be a category: {}", or_null(.0))]
+    MustBeCategory(Option<String>),
+    #[error("Correlation must be a category (Correlation: {0})")]
+    CorrelationMustBeCategory(String),
+    #[error(
+        "Consumer group member and size must be specified (Consumer Group Member: {}, Consumer Group Size: {})",
+        or_null(member),
+        or_null(size)
+    )]
+    ConsumerGroupIncomplete { member: Option<i64>, size: Option<i64> },
+    #[error(
+        "Consumer group size must not be less than 1 (Consumer Group Member: {member}, Consumer Group Size: {size})"
+    )]
+    ConsumerGroupSizeTooSmall { member: i64, size: i64 },
+    #[error(
+        "Consumer group member must not be less than 0 (Consumer Group Member: {member}, Consumer Group Size: {size})"
+    )]
+    ConsumerGroupMemberNegative { member: i64, size: i64 },
+    #[error(
+        "Consumer group member must be less than the group size (Consumer Group Member: {member}, Consumer Group \
+         Size: {size})"
+    )]
+    ConsumerGroupMemberTooLarge { member: i64, size: i64 },
+    #[error("smallint out of range")]
+    ConsumerGroupSizeOutOfRange,
+    #[error("Retrieval with SQL condition is not activated")]
+    ConditionNotActivated,
+    #[error("LIMIT must not be negative")]
+    NegativeLimit,
+    #[error("bigint out of range")]
+    PositionOutOfRange,
+    #[error("invalid input syntax for type uuid: \"{0}\"")]
+    InvalidId(String),
+    #[error("null value in column \"{0}\" of relation \"messages\" violates not-null constraint")]
+    NullValue(&'static str),
+    #[error("duplicate key value violates unique constraint \"messages_id\"")]
+    DuplicateId(String),
+    #[error("{message}")]
+    InvalidJson { sqlstate: &'static str, message: String, detail: Option<String> },
+
+    #[error("Messages must be a JSON array of objects (Element {element}: {reason})")]
+    InvalidMessages { element: usize, reason: String },
+    #[error("Namespace does not exist: {}", or_null(.0))]
+    NamespaceDoesNotExist(Option<String>),
+    #[error("Namespace already exists: {0}")]
+    NamespaceExists(String),
+    #[error(
+        "Invalid namespace name: {} (1 to 63 bytes of a-z, 0-9, _ and -, starting with a letter or digit, not \
+         reserved)",
+        or_null(.0)
+    )]
+    InvalidNamespaceName(Option<String>),
+    #[error("Not a registered namespace: {0} (a schema or file of that name exists)")]
+    NotARegisteredNamespace(String),
+    #[error("Not a message store: {0}")]
+    NotAMessageStore(String),
+    #[error("Namespace is not owned by its recorded owner: {0}")]
+    NamespaceOwnerChanged(String),
+    #[error("Default namespace cannot be deleted: message_store")]
+    DefaultNamespaceCannotBeDeleted,
+    #[error("Namespace contains other objects: {namespace} ({objects})")]
+    NamespaceContainsOtherObjects { namespace: String, objects: String },
+    #[error("Token hash is already in use")]
+    TokenHashInUse,
+    #[error("Mode must be read or write: {}", or_null(.0))]
+    InvalidGrantMode(Option<String>),
+    #[error("Position does not fit: {position} (Stream: {stream_name}, Stream Version: {version})")]
+    PositionDoesNotFit { position: i64, stream_name: String, version: i64 },
+    #[error("Global position is taken: {0}")]
+    GlobalPositionTaken(i64),
+}
+
+impl Error {
+    /// The SQLSTATE: Postgres' own for what its engine would raise, P0001 for everything else.
+    pub fn sqlstate(&self) -> &'static str {
+        match self {
+            Self::ConsumerGroupSizeOutOfRange | Self::PositionOutOfRange => "22003",
+            Self::NegativeLimit => "2201W",
+            Self::InvalidId(_) => "22P02",
+            Self::NullValue(_) => "23502",
+            Self::DuplicateId(_) => "23505",
+            Self::InvalidJson { sqlstate, .. } => sqlstate,
+            _ => "P0001",
+        }
+    }
+
+    /// The detail, for the errors that have one in Postgres.
+    pub fn detail(&self) -> Option<String> {
+        match self {
+            Self::DuplicateId(id) => Some(format!("Key (id)=({id}) already exists.")),
+            Self::InvalidJson { detail, .. } => detail.clone(),
+            _ => None,
+        }
+    }
+}
+
+/// A value for an error text; bytes that are not UTF-8 are replaced.
+pub(crate) fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// NULL is printed as `<NULL>`, as plpgsql's RAISE does.
+fn or_null<T: ToString>(value: &Option<T>) -> String {
+    value.as_ref().map_or_else(|| "<NULL>".to_owned(), T::to_string)
+}

@@ -1,0 +1,85 @@
+//! Message ids: every spelling that Postgres' uuid type reads, the one spelling it prints, and new ids.
+
+use crate::error::{Error, Result, text};
+use uuid::Uuid;
+
+/// Reads an id in any spelling Postgres' uuid type accepts.
+///
+/// Thirty-two hexadecimal digits of either case, a hyphen allowed after every fourth, the whole optionally in braces.
+/// The uuid crate's own parser accepts other spellings (`urn:uuid:`) and refuses some of these.
+pub fn parse(id: &[u8]) -> Result<Uuid> {
+    digits(id).ok_or_else(|| Error::InvalidId(text(id)))
+}
+
+fn digits(id: &[u8]) -> Option<Uuid> {
+    let mut rest = match id {
+        [b'{', inner @ .., b'}'] => inner,
+        _ => id,
+    };
+    let mut bytes = [0u8; 16];
+    for (i, byte) in bytes.iter_mut().enumerate() {
+        let [high, low, after @ ..] = rest else { return None };
+        *byte = hex(*high)? << 4 | hex(*low)?;
+        rest = match after {
+            [b'-', after @ ..] if i % 2 == 1 && i < 15 => after,
+            _ => after,
+        };
+    }
+    rest.is_empty().then(|| Uuid::from_bytes(bytes))
+}
+
+fn hex(digit: u8) -> Option<u8> {
+    char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
+}
+
+/// The id as it is stored and returned: lower case, hyphens in the usual places.
+pub fn canonical(id: &[u8]) -> Result<String> {
+    parse(id).map(|id| id.hyphenated().to_string())
+}
+
+/// A new id: version 7, so that ids sort by the time they were made and the index on them grows at its end.
+pub fn generate() -> Uuid {
+    Uuid::now_v7()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn every_spelling_reads_as_the_same_id(bytes: [u8; 16], hyphens: [bool; 7], braces: bool, upper: bool) {
+            let plain = Uuid::from_bytes(bytes).simple().to_string();
+            let mut spelling = String::new();
+            for (i, group) in plain.as_bytes().chunks(4).enumerate() {
+                spelling.push_str(std::str::from_utf8(group).expect("hex"));
+                if hyphens.get(i).copied().unwrap_or(false) {
+                    spelling.push('-');
+                }
+            }
+            if upper {
+                spelling.make_ascii_uppercase();
+            }
+            if braces {
+                spelling = format!("{{{spelling}}}");
+            }
+            prop_assert_eq!(parse(spelling.as_bytes()).map(Uuid::into_bytes), Ok(bytes));
+        }
+
+        #[test]
+        fn anything_else_is_refused_and_named(id in ".{0,40}") {
+            prop_assume!(!id.contains(|c: char| c.is_ascii_hexdigit()));
+            let error = parse(id.as_bytes()).expect_err("refused");
+            prop_assert_eq!(error.to_string(), format!("invalid input syntax for type uuid: \"{id}\""));
+            prop_assert_eq!(error.sqlstate(), "22P02");
+        }
+    }
+
+    #[test]
+    fn new_ids_are_version_7_and_ascend() {
+        let ids: Vec<Uuid> = (0..1000).map(|_| generate()).collect();
+        assert!(ids.iter().all(|id| id.get_version_num() == 7));
+        assert!(ids.is_sorted());
+    }
+}

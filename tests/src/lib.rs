@@ -1,0 +1,1 @@
+//! Tests of Message Store that need a real database.
