@@ -58,6 +58,8 @@ pub enum Error {
     InvalidMessages { element: usize, reason: String },
     #[error("Namespace does not exist: {}", or_null(.0))]
     NamespaceDoesNotExist(Option<String>),
+    #[error("Namespace does not exist: message_store (SELECT message_store.create_namespace('message_store') creates it)")]
+    DefaultStoreMissing,
     #[error("Namespace already exists: {0}")]
     NamespaceExists(String),
     #[error(
@@ -84,15 +86,28 @@ pub enum Error {
     PositionDoesNotFit { position: i64, stream_name: String, version: i64 },
     #[error("Global position is taken: {0}")]
     GlobalPositionTaken(i64),
+    #[error("Unknown namespace option: {}", or_null(.0))]
+    UnknownNamespaceOption(Option<String>),
+    #[error("Invalid value for append_lock: {} (category or stream)", or_null(.0))]
+    InvalidAppendLock(Option<String>),
+    #[error("invalid input syntax for type bigint: \"{0}\"")]
+    InvalidInteger(String),
+    #[error("value \"{0}\" is out of range for type bigint")]
+    IntegerOutOfRange(String),
+    #[error("invalid input syntax for type boolean: \"{0}\"")]
+    InvalidBoolean(String),
+    #[error("unrecognized configuration parameter \"{0}\"")]
+    UnknownSetting(String),
 }
 
 impl Error {
     /// The SQLSTATE: Postgres' own for what its engine would raise, P0001 for everything else.
     pub fn sqlstate(&self) -> &'static str {
         match self {
-            Self::ConsumerGroupSizeOutOfRange | Self::PositionOutOfRange => "22003",
+            Self::ConsumerGroupSizeOutOfRange | Self::PositionOutOfRange | Self::IntegerOutOfRange(_) => "22003",
             Self::NegativeLimit => "2201W",
-            Self::InvalidId(_) => "22P02",
+            Self::InvalidId(_) | Self::InvalidInteger(_) | Self::InvalidBoolean(_) => "22P02",
+            Self::UnknownSetting(_) => "42704",
             Self::NullValue(_) => "23502",
             Self::DuplicateId(_) => "23505",
             Self::InvalidJson { sqlstate, .. } => sqlstate,

@@ -9,6 +9,7 @@
 #![forbid(unsafe_code)]
 
 pub mod arguments;
+pub mod batch;
 pub mod consumer_group;
 pub mod error;
 pub mod expected_version;
@@ -17,7 +18,9 @@ pub mod json;
 pub mod lock_key;
 pub mod message_id;
 pub mod namespace_name;
+pub mod namespace_option;
 pub mod stream_name;
+pub mod time;
 
 pub use error::{Error, Result};
 
