@@ -1,1 +1,41 @@
 //! Tests of Message Store that need a real database.
+//!
+//! A test asks for a [`Store`]: a fresh database of a private cluster that holds either genuine Message DB or this
+//! project's extension. What holds for one must hold for the other, so most tests are written once and run on both
+//! (see [`for_both!`]).
+
+mod cluster;
+mod failure;
+mod genuine;
+pub mod golden;
+pub mod literal;
+mod ours;
+mod postgres_binaries;
+mod session;
+mod store;
+
+pub use cluster::Cluster;
+pub use failure::Failure;
+pub use genuine::dependencies;
+pub use postgres_binaries::program;
+pub use session::{Outcome, Rows, Session};
+pub use store::{Store, Target};
+
+/// Runs each function, which takes a `&Store`, as a test on genuine Message DB and as one on ours.
+#[macro_export]
+macro_rules! for_both {
+    ($($name:ident),* $(,)?) => {
+        mod genuine {
+            $(#[test]
+            fn $name() {
+                super::$name(&$crate::Store::fresh($crate::Target::Genuine));
+            })*
+        }
+        mod ours {
+            $(#[test]
+            fn $name() {
+                super::$name(&$crate::Store::fresh($crate::Target::Ours));
+            })*
+        }
+    };
+}

@@ -1,0 +1,115 @@
+//! A private Postgres cluster: in a folder of its own, reached by a unix socket only, gone with the test process.
+
+use crate::postgres_binaries;
+use std::io::{BufRead, BufReader, Read};
+use std::os::unix::fs::chown;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, OnceLock};
+
+const SUPERVISOR: &str = include_str!("cluster.sh");
+
+/// What every cluster is started with. Nothing of it has to survive a crash of the machine.
+const SETTINGS: [&str; 5] =
+    ["max_connections=100", "max_prepared_transactions=10", "shared_buffers=256MB", "max_wal_size=4GB", "timezone=UTC"];
+
+/// A running cluster. It stops, and its folder goes, when this is dropped or when the process ends, however it ends.
+pub struct Cluster {
+    folder: PathBuf,
+    supervisor: Mutex<Option<Child>>,
+}
+
+impl Cluster {
+    /// The cluster that the tests of one process share. It runs without fsync.
+    pub fn shared() -> &'static Cluster {
+        static SHARED: OnceLock<Cluster> = OnceLock::new();
+        extern "C" fn stop_shared() {
+            if let Some(cluster) = SHARED.get() {
+                cluster.stop();
+            }
+        }
+        SHARED.get_or_init(|| {
+            let cluster = Cluster::start(&["fsync=off"]);
+            // SAFETY: the function has C's calling convention, touches only a static and does not unwind.
+            let registered = unsafe { libc::atexit(stop_shared) };
+            assert_eq!(registered, 0, "atexit");
+            cluster
+        })
+    }
+
+    /// Starts a cluster with `settings` (`name=value`) on top of the usual ones.
+    pub fn start(settings: &[&str]) -> Cluster {
+        // Not the configured temporary folder: a socket's path may be 107 bytes long.
+        let folder = tempfile::Builder::new().prefix("mst-").tempdir_in("/tmp").expect("a temporary folder").keep();
+        let mut command = as_server_user(&folder, "sh");
+        command.args(["-c", SUPERVISOR, "cluster"]).arg(&folder).arg(postgres_binaries::directory());
+        command.args(SETTINGS).args(settings);
+        // Of its own process group, so that Ctrl-C ends the tests, and their end stops the cluster in good order.
+        command.process_group(0).current_dir("/").env("RUST_BACKTRACE", "1").env("LC_ALL", "C.UTF-8");
+        let mut supervisor = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("sh");
+
+        let mut output = BufReader::new(supervisor.stdout.take().expect("a pipe"));
+        let mut line = String::new();
+        output.read_line(&mut line).expect("output");
+        if line != "ready\n" {
+            output.read_to_string(&mut line).expect("output");
+            panic!("the cluster does not start:\n{line}");
+        }
+        Cluster { folder, supervisor: Mutex::new(Some(supervisor)) }
+    }
+
+    /// The folder that holds the socket.
+    pub fn socket_folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// A connection to `database` as `role`; the rest of [`postgres::Config`] is the caller's.
+    pub fn config(&self, database: &str, role: &str) -> postgres::Config {
+        let mut config = postgres::Config::new();
+        config.host_path(&self.folder).dbname(database).user(role);
+        config
+    }
+
+    /// `program`, one of Postgres' or one that runs them, pointed at this cluster as the superuser.
+    pub fn command(&self, program: impl AsRef<Path>) -> Command {
+        let mut command = Command::new(program.as_ref());
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let folders = std::iter::once(postgres_binaries::directory().clone()).chain(std::env::split_paths(&path));
+        command.env("PATH", std::env::join_paths(folders).expect("a path"));
+        command.env("PGHOST", &self.folder).env("PGPORT", "5432").env("PGUSER", "postgres");
+        command.env_remove("PGDATABASE").env_remove("PGOPTIONS").env_remove("PGPASSWORD").env_remove("PGSERVICE");
+        command
+    }
+
+    fn stop(&self) {
+        let supervisor = self.supervisor.lock().unwrap_or_else(|e| e.into_inner()).take();
+        if let Some(mut supervisor) = supervisor {
+            drop(supervisor.stdin.take());
+            let _ = supervisor.wait();
+        }
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// `program` as a user that Postgres agrees to run as: the current one, or `postgres` where that is root.
+fn as_server_user(folder: &Path, program: &str) -> Command {
+    if id(&["-u"]) != 0 {
+        return Command::new(program);
+    }
+    chown(folder, Some(id(&["-u", "postgres"])), Some(id(&["-g", "postgres"]))).expect("chown");
+    let mut command = Command::new("runuser");
+    command.args(["-u", "postgres", "--", program]);
+    command
+}
+
+fn id(arguments: &[&str]) -> u32 {
+    let output = Command::new("id").args(arguments).output().expect("id");
+    assert!(output.status.success(), "id {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).trim().parse().expect("a number")
+}
