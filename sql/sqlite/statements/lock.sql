@@ -1,0 +1,1 @@
+DELETE FROM {schema}"{prefix}messages" WHERE 0

@@ -1,0 +1,1 @@
+SELECT max(position) FROM {schema}"{prefix}messages" WHERE stream_name = ?1

@@ -1,0 +1,1 @@
+SELECT version, store_id, created_at FROM {schema}"{prefix}message_store_schema"

@@ -1,0 +1,68 @@
+//! What is kept for a connection of the host's.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use crate::engine::closing_hook;
+use crate::engine::db::Db;
+use crate::errors::Result;
+use crate::settings::Settings;
+use crate::statements::{Pooled, Query};
+use crate::store::Store;
+
+/// The state of one connection, shared by its functions.
+///
+/// SQLite lets one thread at a time into a connection, and calls back under that rule only, so nothing here is locked.
+/// But a call may come in while another is under way, from SQL that the other runs, so no borrow is kept over SQL.
+#[derive(Debug)]
+pub struct Connection {
+    /// The host's connection.
+    pub db: Db,
+    /// The default store.
+    pub main: Rc<Store>,
+    /// The namespaces that are attached.
+    pub attached: RefCell<Vec<Rc<Store>>>,
+    /// `message_store.*`.
+    pub settings: RefCell<Settings>,
+    /// Whether the end of the connection will be noticed.
+    is_armed: Cell<bool>,
+    calls: Cell<u64>,
+}
+
+impl Connection {
+    /// The state of a connection that was just made known.
+    pub fn new(db: Db) -> Self {
+        Self {
+            db,
+            main: Rc::new(Store::main()),
+            attached: RefCell::default(),
+            settings: RefCell::default(),
+            is_armed: Cell::new(false),
+            calls: Cell::new(0),
+        }
+    }
+
+    /// A statement of a store.
+    pub fn statement(self: &Rc<Self>, store: &Rc<Store>, query: Query) -> Result<Pooled> {
+        store.last_use.set(self.calls.replace(self.calls.get() + 1));
+        Pooled::new(self, store, query)
+    }
+
+    /// Whether statements may be kept: only when their release before the connection's end is sure.
+    pub fn may_keep_statements(&self) -> bool {
+        if !self.is_armed.get() {
+            self.is_armed.set(closing_hook::arm(self).is_ok());
+        }
+        self.is_armed.get()
+    }
+
+    /// Finalizes every idle statement: the host closes the connection.
+    pub fn release_statements(&self) {
+        self.is_armed.set(false);
+        self.main.pool.clear();
+        let attached: Vec<_> = self.attached.borrow().iter().map(Rc::clone).collect();
+        for store in attached {
+            store.pool.clear();
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! Prepared statements.
+
+use std::ffi::c_int;
+use std::ptr::NonNull;
+use std::slice;
+
+use rusqlite::ffi;
+
+use crate::engine::db::Db;
+use crate::errors::Result;
+
+/// A value for a parameter.
+#[derive(Debug, Clone, Copy)]
+pub enum Parameter<'a> {
+    /// NULL
+    Null,
+    /// An integer.
+    Integer(i64),
+    /// A text, which need not be UTF-8 and may hold NULs.
+    Text(&'a [u8]),
+}
+
+impl From<i64> for Parameter<'_> {
+    fn from(value: i64) -> Self {
+        Self::Integer(value)
+    }
+}
+
+impl<'a> From<&'a [u8]> for Parameter<'a> {
+    fn from(value: &'a [u8]) -> Self {
+        Self::Text(value)
+    }
+}
+
+impl<'a> From<&'a str> for Parameter<'a> {
+    fn from(value: &'a str) -> Self {
+        Self::Text(value.as_bytes())
+    }
+}
+
+impl<'a, T: Into<Parameter<'a>>> From<Option<T>> for Parameter<'a> {
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Self::Null, T::into)
+    }
+}
+
+/// A prepared statement, finalized when dropped.
+#[derive(Debug)]
+pub struct Statement {
+    raw: NonNull<ffi::sqlite3_stmt>,
+    db: Db,
+}
+
+impl Statement {
+    /// Takes over a statement that `Db::prepare` has made.
+    pub(super) fn new(raw: NonNull<ffi::sqlite3_stmt>, db: Db) -> Self {
+        Self { raw, db }
+    }
+
+    /// The statement for a callback's result.
+    pub(super) fn raw(&self) -> *mut ffi::sqlite3_stmt {
+        self.raw.as_ptr()
+    }
+
+    /// Runs it to its end.
+    pub fn execute(&mut self, parameters: &[Parameter<'_>]) -> Result<()> {
+        self.query(parameters, |_| ()).map(drop)
+    }
+
+    /// Runs it up to its first row, and gives what `read` makes of that; `None` without a row.
+    pub fn query<T>(&mut self, parameters: &[Parameter<'_>], read: impl FnOnce(&Self) -> T) -> Result<Option<T>> {
+        // Not copied: the bindings are cleared below, before the borrow of the parameters ends. So they are when `read`
+        // panics.
+        let running = Running(self);
+        running.0.bind(parameters, ffi::SQLITE_STATIC())?;
+        let found = running.0.step()?;
+        let value = found.then(|| read(running.0));
+        let reset = running.0.reset_code();
+        running.0.db.check(reset)?;
+        Ok(value)
+    }
+
+    /// Starts it; its rows are read by `step`. The parameters are copied.
+    pub fn start(&mut self, parameters: &[Parameter<'_>]) -> Result<()> {
+        self.bind(parameters, ffi::SQLITE_TRANSIENT())
+    }
+
+    /// Goes to the next row; false at the end.
+    pub fn step(&mut self) -> Result<bool> {
+        // SAFETY: the statement is alive.
+        match unsafe { ffi::sqlite3_step(self.raw()) } {
+            ffi::SQLITE_ROW => Ok(true),
+            ffi::SQLITE_DONE => Ok(false),
+            code => Err(self.db.failure(code)),
+        }
+    }
+
+    /// Makes it ready to run again, and forgets its parameters.
+    pub fn reset(&mut self) {
+        self.reset_code();
+        // SAFETY: the statement is alive.
+        unsafe { ffi::sqlite3_clear_bindings(self.raw()) };
+    }
+
+    fn reset_code(&mut self) -> c_int {
+        // SAFETY: the statement is alive.
+        unsafe { ffi::sqlite3_reset(self.raw()) }
+    }
+
+    fn bind(&mut self, parameters: &[Parameter<'_>], keep: ffi::sqlite3_destructor_type) -> Result<()> {
+        for (index, parameter) in (1..).zip(parameters) {
+            // SAFETY: the statement is alive. A text is copied, or cleared before its borrow ends (see `query`).
+            let code = unsafe {
+                match parameter {
+                    Parameter::Null => ffi::sqlite3_bind_null(self.raw(), index),
+                    Parameter::Integer(value) => ffi::sqlite3_bind_int64(self.raw(), index, *value),
+                    Parameter::Text(text) => match c_int::try_from(text.len()) {
+                        Ok(length) => ffi::sqlite3_bind_text(self.raw(), index, text.as_ptr().cast(), length, keep),
+                        Err(_) => ffi::SQLITE_TOOBIG,
+                    },
+                }
+            };
+            self.db.check(code)?;
+        }
+        Ok(())
+    }
+
+    /// A column of the row as an integer; 0 when it is none.
+    pub fn integer(&self, column: c_int) -> i64 {
+        // SAFETY: the statement is alive; a wrong column is NULL.
+        unsafe { ffi::sqlite3_column_int64(self.raw(), column) }
+    }
+
+    /// A column of the row as an integer, `None` when it is NULL.
+    pub fn optional_integer(&self, column: c_int) -> Option<i64> {
+        // SAFETY: likewise.
+        let kind = unsafe { ffi::sqlite3_column_type(self.raw(), column) };
+        (kind != ffi::SQLITE_NULL).then(|| self.integer(column))
+    }
+
+    /// A column of the row as text, `None` when it is NULL.
+    pub fn text(&self, column: c_int) -> Option<&[u8]> {
+        // SAFETY: the statement is alive, and its row stays until the next `&mut self`. The length is asked for after
+        // the conversion to text.
+        unsafe {
+            let start = ffi::sqlite3_column_text(self.raw(), column);
+            let length = usize::try_from(ffi::sqlite3_column_bytes(self.raw(), column)).unwrap_or(0);
+            (!start.is_null()).then(|| slice::from_raw_parts(start, length))
+        }
+    }
+
+    /// A column of the row as an owned text, `None` when it is NULL.
+    pub fn string(&self, column: c_int) -> Option<String> {
+        self.text(column).map(|text| String::from_utf8_lossy(text).into_owned())
+    }
+}
+
+/// Resets the statement however its run ends.
+struct Running<'s>(&'s mut Statement);
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.0.reset();
+    }
+}
+
+impl Drop for Statement {
+    fn drop(&mut self) {
+        // SAFETY: the statement is alive, and nobody has it any more.
+        unsafe { ffi::sqlite3_finalize(self.raw()) };
+    }
+}

@@ -1,0 +1,348 @@
+//! Table-valued functions: eponymous virtual tables whose hidden columns are the arguments.
+
+use std::ffi::{CString, c_char, c_int, c_void};
+use std::ptr;
+use std::rc::Rc;
+use std::slice;
+
+use rusqlite::ffi;
+
+use crate::connection::Connection;
+use crate::engine::arguments::{Arguments, MAX_ARGUMENTS};
+use crate::engine::guard::{guarded, quietly};
+use crate::engine::scalar::{fail, give_text};
+use crate::engine::statement::Statement;
+use crate::errors::{Failure, Result};
+
+/// The rows of one call, read one after the other.
+pub trait Rows {
+    /// Goes to the next row, at first to the first one; false at the end.
+    fn next(&mut self) -> Result<bool>;
+    /// Gives the value of an output column of the row.
+    fn column(&self, column: c_int, value: &mut Value<'_>) -> Result<()>;
+}
+
+/// Where the value of a column goes.
+pub struct Value<'a>(&'a mut ffi::sqlite3_context);
+
+impl Value<'_> {
+    /// A text, or NULL.
+    pub fn text(&mut self, text: Option<&[u8]>) {
+        // SAFETY: the context of the running callback. Without a result it is NULL.
+        if let Some(text) = text {
+            unsafe { give_text(self.0, text) };
+        }
+    }
+
+    /// A column of another statement's row, as it is.
+    pub fn copy(&mut self, statement: &Statement, column: c_int) {
+        // SAFETY: the context of the running callback; the statement is alive and on a row, and the value is copied.
+        unsafe { ffi::sqlite3_result_value(self.0, ffi::sqlite3_column_value(statement.raw(), column)) };
+    }
+}
+
+/// Starts a call.
+pub type Open = fn(&Rc<Connection>, &Arguments<'_>) -> Result<Box<dyn Rows>>;
+
+/// A table-valued function.
+#[derive(Debug)]
+pub struct TableFunction {
+    /// Its name in SQL.
+    pub name: &'static str,
+    /// The columns of its rows, as declared.
+    pub columns: &'static [&'static str],
+    /// Its arguments, at most `MAX_ARGUMENTS`. None may have the name of a column.
+    pub arguments: &'static [&'static str],
+    /// The column by which its rows ascend anyway.
+    pub ascending: Option<c_int>,
+    /// What it does.
+    pub open: Open,
+}
+
+/// What SQLite keeps for a registered function.
+struct Registered {
+    connection: Rc<Connection>,
+    function: &'static TableFunction,
+}
+
+#[repr(C)]
+struct Table {
+    base: ffi::sqlite3_vtab,
+    connection: Rc<Connection>,
+    function: &'static TableFunction,
+}
+
+#[repr(C)]
+struct Cursor {
+    base: ffi::sqlite3_vtab_cursor,
+    rows: Option<Box<dyn Rows>>,
+    row: i64,
+}
+
+/// Adds a function to the connection.
+pub fn register(connection: &Rc<Connection>, function: &'static TableFunction) -> Result<()> {
+    debug_assert!(function.arguments.len() <= MAX_ARGUMENTS);
+    let data = Box::into_raw(Box::new(Registered { connection: Rc::clone(connection), function }));
+    create_module(connection, function.name, &MODULE, data.cast(), destroy)
+}
+
+/// Adds a module whose data SQLite gives back to `destroy`.
+pub(super) fn create_module(
+    connection: &Rc<Connection>,
+    name: &str,
+    module: &'static Module,
+    data: *mut c_void,
+    destroy: unsafe extern "C" fn(*mut c_void),
+) -> Result<()> {
+    let db = connection.db;
+    let name = CString::new(name).map_err(|_| Failure::new(ffi::SQLITE_MISUSE, "module name"))?;
+    // SAFETY: the connection is alive, the module static. SQLite gives `data` back also when this very call fails.
+    let code =
+        unsafe { ffi::sqlite3_create_module_v2(db.raw(), name.as_ptr(), &raw const module.0, data, Some(destroy)) };
+    db.check(code)
+}
+
+/// A module's callbacks.
+#[repr(transparent)]
+pub(super) struct Module(pub(super) ffi::sqlite3_module);
+
+// SAFETY: it holds nothing but constants.
+unsafe impl Sync for Module {}
+
+/// A module without callbacks.
+// SAFETY: every field is an integer or an optional function, for which zero is valid.
+pub(super) const NO_CALLBACKS: ffi::sqlite3_module = unsafe { std::mem::zeroed() };
+
+static MODULE: Module = Module(ffi::sqlite3_module {
+    iVersion: 1,
+    xConnect: Some(connect),
+    xBestIndex: Some(best_index),
+    xDisconnect: Some(disconnect),
+    xOpen: Some(open),
+    xClose: Some(close),
+    xFilter: Some(filter),
+    xNext: Some(next),
+    xEof: Some(eof),
+    xColumn: Some(column),
+    xRowid: Some(rowid),
+    ..NO_CALLBACKS
+});
+
+unsafe extern "C" fn destroy(data: *mut c_void) {
+    // SAFETY: `register` made it from a box, and SQLite gives it back once.
+    quietly(|| drop(unsafe { Box::from_raw(data.cast::<Registered>()) }));
+}
+
+unsafe extern "C" fn connect(
+    db: *mut ffi::sqlite3,
+    data: *mut c_void,
+    _count: c_int,
+    _arguments: *const *const c_char,
+    table: *mut *mut ffi::sqlite3_vtab,
+    message: *mut *mut c_char,
+) -> c_int {
+    let result = guarded(|| {
+        // SAFETY: SQLite hands over the data of `register`.
+        let registered = unsafe { &*data.cast::<Registered>() };
+        let Registered { connection, function } = registered;
+        let hidden = function.arguments.iter().map(|argument| format!("{argument} HIDDEN"));
+        let columns = function.columns.iter().map(|&column| column.to_owned()).chain(hidden);
+        let sql = format!("CREATE TABLE x({})", columns.collect::<Vec<_>>().join(", "));
+        let sql = CString::new(sql).map_err(|_| Failure::new(ffi::SQLITE_MISUSE, "columns"))?;
+        // SAFETY: within xConnect, on its connection.
+        unsafe {
+            connection.db.check(ffi::sqlite3_declare_vtab(db, sql.as_ptr()))?;
+            connection.db.check(ffi::sqlite3_vtab_config(db, ffi::SQLITE_VTAB_DIRECTONLY))?;
+        }
+        let base = ffi::sqlite3_vtab { pModule: ptr::null(), nRef: 0, zErrMsg: ptr::null_mut() };
+        let made = Box::new(Table { base, connection: Rc::clone(connection), function });
+        // SAFETY: SQLite gave the place for it. `Table` begins with its base.
+        unsafe { *table = Box::into_raw(made).cast() };
+        Ok(())
+    });
+    // SAFETY: SQLite gave the place for the message.
+    unsafe { report(result, message) }
+}
+
+unsafe extern "C" fn disconnect(table: *mut ffi::sqlite3_vtab) -> c_int {
+    // SAFETY: `connect` made it from a box, and SQLite gives it back once.
+    quietly(|| drop(unsafe { Box::from_raw(table.cast::<Table>()) }));
+    ffi::SQLITE_OK
+}
+
+/// Hands every argument that is given by `=` to `filter`; the plan's number has a bit for each.
+unsafe extern "C" fn best_index(table: *mut ffi::sqlite3_vtab, info: *mut ffi::sqlite3_index_info) -> c_int {
+    // SAFETY: SQLite hands over the table of `connect` and its own description of the query, with as many constraints,
+    // usages and terms of ORDER BY as it says.
+    unsafe {
+        let function = (*table.cast::<Table>()).function;
+        let info = &mut *info;
+        let count = usize::try_from(info.nConstraint).unwrap_or(0);
+        let mut given: [Option<usize>; MAX_ARGUMENTS] = [None; MAX_ARGUMENTS];
+        for index in 0..count {
+            let constraint = &*info.aConstraint.add(index);
+            let argument = usize::try_from(constraint.iColumn).ok().and_then(|n| n.checked_sub(function.columns.len()));
+            let Some(argument) = argument.filter(|&argument| argument < MAX_ARGUMENTS) else { continue };
+            if c_int::from(constraint.op) != c_int::from(ffi::SQLITE_INDEX_CONSTRAINT_EQ) {
+                continue;
+            }
+            if constraint.usable == 0 {
+                // Its value is not known in this order of the join.
+                return ffi::SQLITE_CONSTRAINT;
+            }
+            given[argument] = Some(index);
+        }
+        info.idxNum = 0;
+        let mut place = 0;
+        for (argument, constraint) in given.iter().enumerate() {
+            let Some(constraint) = constraint else { continue };
+            place += 1;
+            let usage = &mut *info.aConstraintUsage.add(*constraint);
+            usage.argvIndex = place;
+            usage.omit = 1;
+            info.idxNum |= 1 << argument;
+        }
+        if let (1, Some(column)) = (info.nOrderBy, function.ascending) {
+            let term = &*info.aOrderBy;
+            info.orderByConsumed = c_int::from(term.iColumn == column && term.desc == 0);
+        }
+        info.estimatedCost = 1000.0;
+        info.estimatedRows = 1000;
+    }
+    ffi::SQLITE_OK
+}
+
+unsafe extern "C" fn open(_table: *mut ffi::sqlite3_vtab, cursor: *mut *mut ffi::sqlite3_vtab_cursor) -> c_int {
+    let base = ffi::sqlite3_vtab_cursor { pVtab: ptr::null_mut() };
+    let made = Box::new(Cursor { base, rows: None, row: 0 });
+    // SAFETY: SQLite gave the place for it. `Cursor` begins with its base.
+    unsafe { *cursor = Box::into_raw(made).cast() };
+    ffi::SQLITE_OK
+}
+
+unsafe extern "C" fn close(cursor: *mut ffi::sqlite3_vtab_cursor) -> c_int {
+    // SAFETY: `open` made it from a box, and SQLite gives it back once.
+    quietly(|| drop(unsafe { Box::from_raw(cursor.cast::<Cursor>()) }));
+    ffi::SQLITE_OK
+}
+
+unsafe extern "C" fn filter(
+    cursor: *mut ffi::sqlite3_vtab_cursor,
+    plan: c_int,
+    _name: *const c_char,
+    count: c_int,
+    values: *mut *mut ffi::sqlite3_value,
+) -> c_int {
+    // SAFETY: SQLite hands over a cursor of `open` and the values of `best_index`'s plan.
+    unsafe {
+        advance(cursor, |table, cursor| {
+            let count = usize::try_from(count).unwrap_or(0);
+            let values = if count == 0 { &[] } else { slice::from_raw_parts(values, count) };
+            let numbers = (0..MAX_ARGUMENTS).filter(|argument| plan & (1 << argument) != 0);
+            let arguments = Arguments::new(numbers.zip(values.iter().copied()));
+            // The statement of an earlier scan goes back before a new one is asked for.
+            cursor.rows = None;
+            cursor.row = 0;
+            cursor.rows = Some((table.function.open)(&table.connection, &arguments)?);
+            Ok(())
+        })
+    }
+}
+
+unsafe extern "C" fn next(cursor: *mut ffi::sqlite3_vtab_cursor) -> c_int {
+    // SAFETY: SQLite hands over a cursor of `open`.
+    unsafe { advance(cursor, |_, _| Ok(())) }
+}
+
+/// Prepares the cursor, then goes to its next row. Without rows left, or after a failure, it has none.
+unsafe fn advance(
+    cursor: *mut ffi::sqlite3_vtab_cursor,
+    prepare: impl FnOnce(&Table, &mut Cursor) -> Result<()>,
+) -> c_int {
+    // SAFETY: the caller's cursor is one of `open`, in use by this callback alone; SQLite has set its table, which
+    // outlives it.
+    let (table, cursor) = unsafe { (&mut *(*cursor).pVtab.cast::<Table>(), &mut *cursor.cast::<Cursor>()) };
+    let result = guarded(|| {
+        prepare(table, cursor)?;
+        let found = match &mut cursor.rows {
+            Some(rows) => rows.next()?,
+            None => false,
+        };
+        if !found {
+            cursor.rows = None;
+        }
+        cursor.row += 1;
+        Ok(())
+    });
+    if result.is_err() {
+        quietly(|| cursor.rows = None);
+    }
+    // SAFETY: the message of a table is SQLite's to free.
+    unsafe { report(result, &raw mut table.base.zErrMsg) }
+}
+
+unsafe extern "C" fn eof(cursor: *mut ffi::sqlite3_vtab_cursor) -> c_int {
+    // SAFETY: SQLite hands over a cursor of `open`.
+    unsafe { c_int::from((*cursor.cast::<Cursor>()).rows.is_none()) }
+}
+
+unsafe extern "C" fn column(
+    cursor: *mut ffi::sqlite3_vtab_cursor,
+    context: *mut ffi::sqlite3_context,
+    column: c_int,
+) -> c_int {
+    // SAFETY: SQLite hands over a cursor of `open` that is not at its end, and a context, both for this callback.
+    let (cursor, context) = unsafe { (&*cursor.cast::<Cursor>(), &mut *context) };
+    // SAFETY: SQLite has set the cursor's table.
+    let table = unsafe { &*cursor.base.pVtab.cast::<Table>() };
+    let outputs = table.function.columns.len();
+    let result = guarded(|| match &cursor.rows {
+        // An argument's own value is not kept: a constraint on it is already met.
+        Some(rows) if usize::try_from(column).is_ok_and(|column| column < outputs) => {
+            rows.column(column, &mut Value(context))
+        }
+        _ => Ok(()),
+    });
+    match result {
+        Ok(()) => ffi::SQLITE_OK,
+        Err(failure) => {
+            // SAFETY: the context is alive.
+            unsafe { fail(context, &failure) };
+            failure.code()
+        }
+    }
+}
+
+unsafe extern "C" fn rowid(cursor: *mut ffi::sqlite3_vtab_cursor, rowid: *mut i64) -> c_int {
+    // SAFETY: SQLite hands over a cursor of `open` and a place for the number.
+    unsafe { *rowid = (*cursor.cast::<Cursor>()).row };
+    ffi::SQLITE_OK
+}
+
+/// The result code of a callback; a failure's message goes where SQLite looks for it.
+pub(super) unsafe fn report(result: Result<()>, place: *mut *mut c_char) -> c_int {
+    let Err(failure) = result else { return ffi::SQLITE_OK };
+    // SAFETY: the caller's place holds a message of SQLite's own, or none.
+    unsafe {
+        ffi::sqlite3_free((*place).cast());
+        *place = allocated(&failure.message());
+    }
+    failure.code()
+}
+
+/// A copy of a text in SQLite's memory; null when there is no memory.
+///
+/// # Safety
+/// SQLite's functions must be there to call.
+pub(crate) unsafe fn allocated(text: &str) -> *mut c_char {
+    let bytes: Vec<u8> = text.bytes().filter(|&byte| byte != 0).collect();
+    // SAFETY: the memory is one byte longer than the text, for the final NUL.
+    unsafe {
+        let copy = ffi::sqlite3_malloc64(bytes.len() as u64 + 1).cast::<u8>();
+        if !copy.is_null() {
+            ptr::copy_nonoverlapping(bytes.as_ptr(), copy, bytes.len());
+            copy.add(bytes.len()).write(0);
+        }
+        copy.cast()
+    }
+}

@@ -1,0 +1,87 @@
+//! `import_messages`.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use message_store_core::batch::{ImportedMessage, ImportedMessageReader, Order};
+use message_store_core::time;
+
+use crate::batch::{self, Batch, Json};
+use crate::connection::Connection;
+use crate::engine::arguments::Arguments;
+use crate::engine::scalar::{Answer, Purity, Scalar};
+use crate::errors::Result;
+use crate::namespaces::with_store;
+use crate::statements::Query;
+use crate::store::Store;
+use crate::stream_version::stream_version;
+use crate::transaction;
+use crate::write::duplicate;
+
+/// The function of this module.
+pub const FUNCTION: Scalar =
+    Scalar { name: "import_messages", arguments: (1, 2), purity: Purity::Direct, work: import_messages };
+
+/// `import_messages(messages, namespace)`: how many.
+fn import_messages<'a>(connection: &Rc<Connection>, arguments: &'a Arguments<'a>) -> Result<Answer<'a>> {
+    let messages = Batch::parse(arguments.text(0))?;
+    let count = with_store(connection, arguments.text(1), |store| {
+        let messages = read(&messages)?;
+        transaction::write(connection, store, || {
+            transaction::all_or_nothing(connection, store, || insert(connection, store, &messages))
+        })
+    })?;
+    Ok(count.into())
+}
+
+fn read(messages: &Batch) -> Result<Vec<(ImportedMessage, Json)>> {
+    let mut order = Order::default();
+    let elements = messages.elements()?.iter().enumerate();
+    let read = elements.map(|(number, element)| {
+        let mut reader = ImportedMessageReader::new(number)?;
+        let json = batch::members(number, element, |key, kind, text| reader.member(key, kind, text))?;
+        let message = reader.finish()?;
+        order.check(&message)?;
+        Ok((message, json))
+    });
+    read.collect()
+}
+
+fn insert(connection: &Rc<Connection>, store: &Rc<Store>, messages: &[(ImportedMessage, Json)]) -> Result<i64> {
+    let mut versions: HashMap<&[u8], Option<i64>> = HashMap::new();
+    let taken = taken(connection, store)?;
+    let mut statement = connection.statement(store, Query::InsertImport)?;
+    let mut count = 0;
+    for (message, json) in messages {
+        let stream_name = message.stream_name.as_slice();
+        let version = match versions.get(stream_name) {
+            Some(version) => *version,
+            None => stream_version(connection, store, Some(stream_name))?,
+        };
+        message.check_position(version)?;
+        message.check_global_position(taken)?;
+        versions.insert(stream_name, Some(message.position));
+        let mut buffer = [0; 36];
+        let id: &str = message.id.hyphenated().encode_lower(&mut buffer);
+        let inserted = statement.execute(&[
+            message.position.into(),
+            time::format(message.time).as_str().into(),
+            stream_name.into(),
+            message.kind.as_slice().into(),
+            json.data.as_deref().into(),
+            json.metadata.as_deref().into(),
+            id.into(),
+            message.global_position.into(),
+        ]);
+        inserted.map_err(|failure| duplicate(failure, id))?;
+        count += 1;
+    }
+    Ok(count)
+}
+
+/// The highest global position that was ever given out, where consumers may have passed it: in a store with messages.
+fn taken(connection: &Rc<Connection>, store: &Rc<Store>) -> Result<Option<i64>> {
+    let mut statement = connection.statement(store, Query::LastGlobalPosition)?;
+    let last = statement.query(&[], |row| (row.integer(0), row.integer(1) != 0))?;
+    Ok(last.and_then(|(last, has_messages)| has_messages.then_some(last)))
+}

@@ -1,0 +1,134 @@
+//! Rows of messages: the columns of Message DB's type `message`, from a statement that runs along.
+
+use std::ffi::c_int;
+
+use message_store_core::consumer_group::ConsumerGroup;
+use message_store_core::json;
+use message_store_core::stream_name::category;
+
+use crate::engine::statement::Statement;
+use crate::engine::table_function::{Rows, Value};
+use crate::errors::Result;
+use crate::statements::Pooled;
+
+/// The columns, in the order of the type `message`.
+pub const COLUMNS: [&str; 8] = [
+    "id TEXT",
+    "stream_name TEXT",
+    "type TEXT",
+    "position INTEGER",
+    "global_position INTEGER",
+    "data TEXT",
+    "metadata TEXT",
+    "time TEXT",
+];
+/// Among the columns, where rows of a stream ascend by it.
+pub const POSITION: c_int = 3;
+/// Among the columns, where rows of a category or of everything ascend by it.
+pub const GLOBAL_POSITION: c_int = 4;
+
+const STREAM_NAME: c_int = 1;
+const METADATA: c_int = 6;
+
+/// No rows.
+pub struct NoRows;
+
+impl Rows for NoRows {
+    fn next(&mut self) -> Result<bool> {
+        Ok(false)
+    }
+
+    fn column(&self, _column: c_int, _value: &mut Value<'_>) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// A statement on a store, kept or not.
+#[derive(Debug)]
+pub enum Source {
+    /// One that goes back to the pool.
+    Kept(Pooled),
+    /// One with a condition of the caller's.
+    Own(Statement),
+}
+
+impl Source {
+    fn statement(&self) -> &Statement {
+        match self {
+            Self::Kept(statement) => statement,
+            Self::Own(statement) => statement,
+        }
+    }
+
+    /// The statement.
+    pub fn statement_mut(&mut self) -> &mut Statement {
+        match self {
+            Self::Kept(statement) => statement,
+            Self::Own(statement) => statement,
+        }
+    }
+}
+
+/// What a category read passes over.
+#[derive(Debug, Default)]
+pub struct Filter {
+    /// The consumer group member that reads.
+    pub consumer_group: Option<ConsumerGroup>,
+    /// The category of the metadata's `correlationStreamName`.
+    pub correlation: Option<Vec<u8>>,
+}
+
+impl Filter {
+    /// Whether it passes over nothing, so that SQLite can count the rows.
+    pub fn is_empty(&self) -> bool {
+        self.consumer_group.is_none() && self.correlation.is_none()
+    }
+
+    fn keeps(&self, row: &Statement) -> bool {
+        self.consumer_group.is_none_or(|group| row.text(STREAM_NAME).is_some_and(|name| group.reads(name)))
+            && self.correlation.as_deref().is_none_or(|correlation| correlates(row.text(METADATA), correlation))
+    }
+}
+
+/// Whether the metadata names a correlation stream of the category. JSON that a plain SQLite has broken names none.
+fn correlates(metadata: Option<&[u8]>, correlation: &[u8]) -> bool {
+    let Some(Ok(metadata)) = metadata.map(json::parse) else { return false };
+    let name = metadata.get("correlationStreamName").and_then(json::Value::as_text);
+    name.is_some_and(|name| category(name.as_bytes()) == correlation)
+}
+
+/// The rows of a statement that a filter keeps.
+pub struct MessageRows {
+    source: Source,
+    filter: Filter,
+    /// How many more are returned; `None` where the statement has the limit.
+    left: Option<i64>,
+}
+
+impl MessageRows {
+    /// The rows of a started statement. Behind a filter, `limit` bounds those that it keeps.
+    pub fn new(source: Source, filter: Filter, limit: Option<i64>) -> Self {
+        let left = if filter.is_empty() { None } else { limit };
+        Self { source, filter, left }
+    }
+}
+
+impl Rows for MessageRows {
+    fn next(&mut self) -> Result<bool> {
+        if self.left == Some(0) {
+            return Ok(false);
+        }
+        while self.source.statement_mut().step()? {
+            if self.filter.keeps(self.source.statement()) {
+                self.left = self.left.map(|left| left - 1);
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn column(&self, column: c_int, value: &mut Value<'_>) -> Result<()> {
+        value.copy(self.source.statement(), column);
+        Ok(())
+    }
+}

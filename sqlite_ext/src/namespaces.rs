@@ -1,0 +1,155 @@
+//! Which store a call means, and how it is reached.
+//!
+//! The default store is in the main file. A namespace is a file of its own in a directory beside it, attached when it
+//! is first used; SQLite attaches only so many, so the one unused for longest makes room. A main database without a
+//! file keeps its namespaces in itself.
+
+use std::ffi::CString;
+use std::path::PathBuf;
+use std::rc::Rc;
+
+use message_store_core::{Error, namespace_name};
+
+use crate::connection::Connection;
+use crate::engine::db::Db;
+use crate::errors::{Failure, Result};
+use crate::registry;
+use crate::schema;
+use crate::store::Store;
+
+/// Does `work` with the store that the argument names.
+///
+/// Another connection may have deleted the namespace, and created one of the same name, since it was attached. What is
+/// attached has no tables then, so the store is looked up once more.
+pub fn with_store<T>(
+    connection: &Rc<Connection>,
+    argument: Option<&[u8]>,
+    work: impl Fn(&Rc<Store>) -> Result<T>,
+) -> Result<T> {
+    let store = resolve(connection, argument)?;
+    match work(&store) {
+        Err(failure) if failure.is_missing_table() && !store.is_default() => {
+            forget(connection, &store);
+            let store = resolve(connection, argument)?;
+            work(&store).map_err(|failure| match failure {
+                failure if failure.is_missing_table() => Error::NotAMessageStore(store.namespace.clone()).into(),
+                failure => failure,
+            })
+        }
+        result => result,
+    }
+}
+
+/// The store that the argument names, the default one for NULL.
+pub fn resolve(connection: &Rc<Connection>, argument: Option<&[u8]>) -> Result<Rc<Store>> {
+    let Some(argument) = argument else { return Ok(Rc::clone(&connection.main)) };
+    let name = namespace_name::check(Some(argument))?;
+    if name == namespace_name::DEFAULT {
+        return Ok(Rc::clone(&connection.main));
+    }
+    let known = connection.attached.borrow().iter().find(|store| store.namespace == name).map(Rc::clone);
+    match known {
+        Some(store) if !store.has_own_database() || !connection.db.has_moved(&store.schema) => return Ok(store),
+        Some(store) => forget(connection, &store),
+        None => {}
+    }
+    if registry::find(connection, name)?.is_none() {
+        return Err(registry::unknown(name));
+    }
+    attach(connection, name)
+}
+
+/// Where a namespace's file is; `None` when the main database has no file.
+pub fn path(db: Db, name: &str) -> Option<PathBuf> {
+    directory(db).map(|directory| directory.join(format!("{name}.db")))
+}
+
+/// Where the files of namespaces are; `None` when the main database has no file.
+pub fn directory(db: Db) -> Option<PathBuf> {
+    let mut directory = db.path(c"main")?.into_os_string();
+    directory.push("-namespaces");
+    Some(directory.into())
+}
+
+/// Attaches a namespace that is registered.
+fn attach(connection: &Rc<Connection>, name: &str) -> Result<Rc<Store>> {
+    let Some(path) = path(connection.db, name) else {
+        let store = Rc::new(Store::in_memory(name));
+        connection.attached.borrow_mut().push(Rc::clone(&store));
+        return Ok(store);
+    };
+    // Attaching would create it.
+    if !path.is_file() {
+        return Err(Failure::missing_file(name));
+    }
+    let schema = format!("message_store:{name}");
+    let file = path.to_str().ok_or_else(|| Failure::missing_file(name))?;
+    let attach = || connection.db.execute("ATTACH DATABASE ?1 AS ?2", &[file.into(), schema.as_str().into()]);
+    let mut result = attach();
+    while matches!(&result, Err(failure) if is_full(failure)) && make_room(connection) {
+        result = attach();
+    }
+    result?;
+    let schema = CString::new(schema).map_err(|_| Failure::missing_file(name))?;
+    let store = Rc::new(Store::attached(name, schema));
+    connection.attached.borrow_mut().push(Rc::clone(&store));
+    same_durability(connection.db, &store);
+    Ok(store)
+}
+
+fn is_full(failure: &Failure) -> bool {
+    matches!(failure, Failure::Engine { message, .. } if message.starts_with("too many attached databases"))
+}
+
+/// Detaches the namespace unused for longest that is in no transaction; false when there is none.
+fn make_room(connection: &Rc<Connection>) -> bool {
+    let mut candidates: Vec<_> =
+        connection.attached.borrow().iter().filter(|store| store.has_own_database()).map(Rc::clone).collect();
+    candidates.sort_by_key(|store| store.last_use.get());
+    candidates.iter().any(|store| detach(connection, store).is_ok())
+}
+
+/// Detaches a namespace. SQLite refuses while a transaction or a cursor is in it.
+fn detach(connection: &Rc<Connection>, store: &Rc<Store>) -> Result<()> {
+    store.pool.clear();
+    connection.db.execute("DETACH DATABASE ?1", &[store.schema.to_str().ok().into()])?;
+    store.set_detached();
+    connection.attached.borrow_mut().retain(|other| !Rc::ptr_eq(other, store));
+    Ok(())
+}
+
+/// Lets go of a namespace that is no more.
+pub fn forget(connection: &Rc<Connection>, store: &Rc<Store>) {
+    if store.has_own_database() {
+        // One that a transaction holds stays, and is found out again by the next call.
+        drop(detach(connection, store));
+    } else {
+        store.set_detached();
+        connection.attached.borrow_mut().retain(|other| !Rc::ptr_eq(other, store));
+    }
+}
+
+/// An attached database starts with a setting of its own; a namespace is as durable as the main file.
+fn same_durability(db: Db, store: &Store) {
+    if let Ok(Some(level)) = db.query("PRAGMA main.synchronous", &[], |row| row.integer(0)) {
+        // Not possible in a transaction, where it stays at FULL.
+        let schema = store.sql("{schema}");
+        drop(db.execute_script(&format!("PRAGMA {schema}synchronous = {level}")));
+    }
+}
+
+/// Whether a store can be read: false for a default store that nobody has written to yet.
+pub fn is_readable(connection: &Rc<Connection>, store: &Rc<Store>) -> Result<bool> {
+    if store.is_checked.get() {
+        return Ok(true);
+    }
+    match schema::check(connection, store) {
+        Ok(()) => Ok(true),
+        Err(Failure::Rule(Error::NotAMessageStore(_)))
+            if store.is_default() && !schema::exists(connection.db, &store.schema, "messages")? =>
+        {
+            Ok(false)
+        }
+        Err(failure) => Err(failure),
+    }
+}

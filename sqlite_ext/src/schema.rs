@@ -1,0 +1,118 @@
+//! The tables of a store: making them, and finding them to be of a version this extension knows.
+
+use std::ffi::CStr;
+use std::rc::Rc;
+
+use message_store_core::{Error, message_id, time};
+
+use crate::connection::Connection;
+use crate::engine::db::Db;
+use crate::errors::{Failure, Result};
+use crate::statements::Query;
+use crate::store::{Store, sql};
+
+/// The version that this extension creates, and the newest that it knows.
+pub const VERSION: i64 = 1;
+
+const STORE: &str = include_str!("../sql/store.sql");
+const MESSAGES: &str = include_str!("../sql/messages.sql");
+const INDEXES: &str = include_str!("../sql/indexes.sql");
+const VIEWS: &str = include_str!("../sql/views.sql");
+const NAMESPACES: &str = include_str!("../sql/namespaces.sql");
+const DROP: &str = include_str!("../sql/drop.sql");
+const DROP_STORE: &str = "DROP TABLE IF EXISTS {schema}\"{prefix}message_store_schema\"";
+
+/// What a store says of itself.
+#[derive(Debug, Clone)]
+pub struct Identity {
+    /// The version of its tables.
+    pub version: i64,
+    /// Which main store it belongs to.
+    pub store_id: String,
+    /// When it was created.
+    pub created_at: String,
+}
+
+/// Creates the default store, with the registry, in the transaction that is open.
+///
+/// Its first statement takes the write lock, and none minds that another connection was first.
+pub fn create(connection: &Rc<Connection>, store: &Rc<Store>) -> Result<()> {
+    let db = connection.db;
+    db.execute_script(&store.sql(STORE))?;
+    let objects = db.query("SELECT count(*) FROM main.sqlite_master", &[], |row| row.integer(0))?;
+    if objects == Some(1) {
+        keep_private(connection);
+    }
+    create_tables(db, &store.schema, &store.prefix, &message_id::generate().to_string())?;
+    db.execute_script(NAMESPACES)
+}
+
+/// Creates tables, indexes and views where they are not there.
+pub fn create_tables(db: Db, schema: &CStr, prefix: &str, store_id: &str) -> Result<()> {
+    for script in [STORE, MESSAGES, INDEXES, VIEWS] {
+        db.execute_script(&sql(script, schema, prefix))?;
+    }
+    let insert = "INSERT INTO {schema}\"{prefix}message_store_schema\" (version, store_id, created_at) \
+                  SELECT ?1, ?2, ?3 WHERE NOT EXISTS (SELECT 1 FROM {schema}\"{prefix}message_store_schema\")";
+    let created_at = time::format(time::now());
+    db.execute(&sql(insert, schema, prefix), &[VERSION.into(), store_id.into(), created_at.as_str().into()])
+}
+
+/// Drops what `create_tables` made. What tells whose store it was stays, where the store has a file of its own.
+pub fn drop_tables(db: Db, store: &Store) -> Result<()> {
+    db.execute_script(&store.sql(DROP))?;
+    if store.has_own_database() { Ok(()) } else { db.execute_script(&store.sql(DROP_STORE)) }
+}
+
+/// Checks, once, that the tables are a store's and not newer than this extension.
+pub fn check(connection: &Rc<Connection>, store: &Rc<Store>) -> Result<()> {
+    if store.is_checked.get() {
+        return Ok(());
+    }
+    let Some(identity) = identity(connection, store)? else { return Err(not_a_store(store)) };
+    if identity.version > VERSION {
+        return Err(Failure::newer_schema(&store.namespace, identity.version, VERSION));
+    }
+    store.is_checked.set(true);
+    Ok(())
+}
+
+/// What the store says of itself; `None` when it is none.
+pub fn identity(connection: &Rc<Connection>, store: &Rc<Store>) -> Result<Option<Identity>> {
+    let identity = connection.statement(store, Query::Version).and_then(|mut statement| {
+        statement.query(&[], |row| Identity {
+            version: row.integer(0),
+            store_id: row.string(1).unwrap_or_default(),
+            created_at: row.string(2).unwrap_or_default(),
+        })
+    });
+    match identity {
+        Err(failure) if failure.is_missing_table() => Ok(None),
+        identity => identity,
+    }
+}
+
+/// Whether the database has a table of that name.
+pub fn exists(db: Db, schema: &CStr, table: &str) -> Result<bool> {
+    let query = sql("SELECT 1 FROM {schema}sqlite_master WHERE type = 'table' AND name = ?1", schema, "");
+    Ok(db.query(&query, &[table.into()], |_| ())?.is_some())
+}
+
+fn not_a_store(store: &Store) -> Failure {
+    Error::NotAMessageStore(store.namespace.clone()).into()
+}
+
+/// A file that held nothing before the store becomes its owner's only.
+fn keep_private(connection: &Connection) {
+    #[cfg(unix)]
+    if let Some(path) = connection.db.path(c"main") {
+        use std::os::unix::fs::PermissionsExt;
+        for suffix in ["", "-wal", "-shm", "-journal"] {
+            let mut file = path.clone().into_os_string();
+            file.push(suffix);
+            // By its path: opening and closing it here would drop the process's locks on it. Those that SQLite has
+            // yet to make take the main file's mode.
+            drop(std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o600)));
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! The statements of a store, kept prepared: preparing one costs several times what running it does.
+
+use std::cell::RefCell;
+use std::ops::{Deref, DerefMut};
+use std::rc::Rc;
+
+use crate::connection::Connection;
+use crate::engine::statement::Statement;
+use crate::errors::Result;
+use crate::store::Store;
+
+/// How many of one kind are kept: as many cursors of one query as hosts have open at once, and some.
+const KEPT: usize = 8;
+
+macro_rules! queries {
+    ($($name:ident => $file:literal;)*) => {
+        /// A statement on a store.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        #[allow(missing_docs)] // each is a file of its own
+        pub enum Query { $($name,)* }
+
+        impl Query {
+            const COUNT: usize = [$(Self::$name,)*].len();
+
+            /// Its text, with places for the schema, the prefix of the table names, and a condition.
+            pub fn template(self) -> &'static str {
+                match self { $(Self::$name => include_str!(concat!("../sql/statements/", $file, ".sql")),)* }
+            }
+        }
+    };
+}
+
+queries! {
+    AllMessages => "all_messages";
+    Categories => "categories";
+    CategoryMessages => "category_messages";
+    DeleteAfter => "delete_after";
+    Insert => "insert";
+    InsertImport => "insert_import";
+    LastGlobalPosition => "last_global_position";
+    LastMessage => "last_message";
+    LastMessageOfType => "last_message_of_type";
+    Lock => "lock";
+    Namespace => "namespace";
+    Namespaces => "namespaces";
+    StreamMessages => "stream_messages";
+    StreamVersion => "stream_version";
+    Streams => "streams";
+    Version => "version";
+    Begin => "begin";
+    Commit => "commit";
+    Rollback => "rollback";
+}
+
+/// The idle statements of a store.
+#[derive(Debug, Default)]
+pub struct Pool {
+    idle: [RefCell<Vec<Statement>>; Query::COUNT],
+}
+
+impl Pool {
+    /// Finalizes every idle statement.
+    pub fn clear(&self) {
+        for idle in &self.idle {
+            // Taken out first: finalizing may call back.
+            let statements = std::mem::take(&mut *idle.borrow_mut());
+            drop(statements);
+        }
+    }
+
+    fn take(&self, query: Query) -> Option<Statement> {
+        self.idle[query as usize].borrow_mut().pop()
+    }
+
+    fn put(&self, query: Query, statement: Statement) {
+        let mut idle = self.idle[query as usize].borrow_mut();
+        if idle.len() < KEPT {
+            idle.push(statement);
+        }
+    }
+}
+
+/// A statement in use, which goes back to its store's pool.
+#[derive(Debug)]
+pub struct Pooled {
+    statement: Option<Statement>,
+    connection: Rc<Connection>,
+    store: Rc<Store>,
+    query: Query,
+}
+
+impl Pooled {
+    /// A statement of the store, a kept one if there is one.
+    pub fn new(connection: &Rc<Connection>, store: &Rc<Store>, query: Query) -> Result<Self> {
+        let statement = match store.pool.take(query) {
+            Some(statement) => statement,
+            None => connection.db.prepare(store.sql(query.template()).as_bytes())?,
+        };
+        Ok(Self { statement: Some(statement), connection: Rc::clone(connection), store: Rc::clone(store), query })
+    }
+}
+
+impl Deref for Pooled {
+    type Target = Statement;
+
+    fn deref(&self) -> &Statement {
+        self.statement.as_ref().expect("there until it is dropped")
+    }
+}
+
+impl DerefMut for Pooled {
+    fn deref_mut(&mut self) -> &mut Statement {
+        self.statement.as_mut().expect("there until it is dropped")
+    }
+}
+
+impl Drop for Pooled {
+    fn drop(&mut self) {
+        let Some(mut statement) = self.statement.take() else { return };
+        statement.reset();
+        if self.store.is_attached() && self.connection.may_keep_statements() {
+            self.store.pool.put(self.query, statement);
+        }
+    }
+}

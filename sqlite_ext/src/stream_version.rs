@@ -1,0 +1,33 @@
+//! `stream_version`.
+
+use std::rc::Rc;
+
+use crate::connection::Connection;
+use crate::engine::arguments::Arguments;
+use crate::engine::scalar::{Answer, Purity, Scalar};
+use crate::errors::Result;
+use crate::namespaces::{is_readable, with_store};
+use crate::statements::Query;
+use crate::store::Store;
+
+/// The function of this module.
+pub const FUNCTION: Scalar =
+    Scalar { name: "stream_version", arguments: (1, 2), purity: Purity::Direct, work: stream_version_function };
+
+/// The position of the stream's last message; `None` when it has none.
+pub fn stream_version(
+    connection: &Rc<Connection>,
+    store: &Rc<Store>,
+    stream_name: Option<&[u8]>,
+) -> Result<Option<i64>> {
+    let mut statement = connection.statement(store, Query::StreamVersion)?;
+    Ok(statement.query(&[stream_name.into()], |row| row.optional_integer(0))?.flatten())
+}
+
+/// `stream_version(stream_name, namespace)`: the position of the stream's last message, NULL for none.
+fn stream_version_function<'a>(connection: &Rc<Connection>, arguments: &'a Arguments<'a>) -> Result<Answer<'a>> {
+    let version = with_store(connection, arguments.text(1), |store| {
+        if is_readable(connection, store)? { stream_version(connection, store, arguments.text(0)) } else { Ok(None) }
+    })?;
+    Ok(version.into())
+}

@@ -1,0 +1,133 @@
+//! Writing: in the host's transaction if it has one, else in one of our own.
+
+use std::rc::Rc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::connection::Connection;
+use crate::engine::db::TransactionState;
+use crate::errors::{Failure, Result};
+use crate::schema;
+use crate::statements::Query;
+use crate::store::Store;
+
+/// Does `work` with the write lock of the store's database held, so that what it reads stays true until it has
+/// written. In the host's transaction it follows the host's commit or rollback; else it is committed here.
+///
+/// `work` must leave nothing behind when it fails in the host's transaction: its last statement is its only one that
+/// writes, or it is `all_or_nothing`.
+pub fn write<T>(connection: &Rc<Connection>, store: &Rc<Store>, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    let db = connection.db;
+    // In autocommit a statement of the host's that writes has a transaction, too, and it cannot be committed before
+    // the statement's end.
+    let own = db.is_autocommit() && db.transaction_state(None) != TransactionState::Write;
+    if !own {
+        lock(connection, store)?;
+        return work();
+    }
+    run(connection, Query::Begin)?;
+    let result = lock(connection, store).and_then(|()| work()).and_then(|value| {
+        waiting(connection, None, || run(connection, Query::Commit))?;
+        Ok(value)
+    });
+    // A full disk and some others end the transaction by themselves.
+    if result.is_err() && !db.is_autocommit() {
+        drop(run(connection, Query::Rollback));
+    }
+    result
+}
+
+/// Does `work`, which writes more than once, so that it leaves nothing behind when it fails. The write lock is held.
+pub fn all_or_nothing<T>(
+    connection: &Rc<Connection>,
+    store: &Rc<Store>,
+    work: impl FnOnce() -> Result<T>,
+) -> Result<T> {
+    let db = connection.db;
+    // Not possible while a statement of the host's is writing.
+    let has_savepoint = db.execute("SAVEPOINT message_store", &[]).is_ok();
+    let last = if has_savepoint { None } else { Some(last_global_position(connection, store)?) };
+    let result = work();
+    match (&result, last) {
+        (Ok(_), None) => db.execute("RELEASE message_store", &[])?,
+        (Err(_), None) if !db.is_autocommit() => {
+            db.execute("ROLLBACK TO message_store", &[])?;
+            db.execute("RELEASE message_store", &[])?;
+        }
+        (Err(_), Some(last)) => connection.statement(store, Query::DeleteAfter)?.execute(&[last.into()])?,
+        _ => {}
+    }
+    result
+}
+
+/// The highest global position that was ever given out, 0 for none.
+fn last_global_position(connection: &Rc<Connection>, store: &Rc<Store>) -> Result<i64> {
+    let last = connection.statement(store, Query::LastGlobalPosition)?.query(&[], |row| row.integer(0))?;
+    Ok(last.unwrap_or(0))
+}
+
+/// Takes the write lock before anything is read: a snapshot that another writer has made old cannot be written on,
+/// however long one waits. A store that is not there yet is created.
+pub fn lock(connection: &Rc<Connection>, store: &Rc<Store>) -> Result<()> {
+    let db = connection.db;
+    if store.is_checked.get() && db.transaction_state(Some(&store.schema)) == TransactionState::Write {
+        return Ok(());
+    }
+    match connection.statement(store, Query::Lock) {
+        Ok(mut statement) => match waiting(connection, Some(store), || statement.execute(&[])) {
+            // A statement that was kept is prepared anew only when it runs.
+            Err(failure) if failure.is_missing_table() => missing(connection, store, failure),
+            result => result,
+        },
+        Err(failure) if failure.is_missing_table() => missing(connection, store, failure),
+        Err(failure) => Err(failure),
+    }?;
+    schema::check(connection, store)
+}
+
+fn missing(connection: &Rc<Connection>, store: &Rc<Store>, failure: Failure) -> Result<()> {
+    store.is_checked.set(false);
+    if !store.is_default() {
+        return Err(failure);
+    }
+    waiting(connection, Some(store), || schema::create(connection, store))
+}
+
+/// Runs a statement that needs no parameters.
+fn run(connection: &Rc<Connection>, query: Query) -> Result<()> {
+    connection.statement(&connection.main, query)?.execute(&[])
+}
+
+/// Tries again while another connection holds the lock, where the host would not wait at all.
+///
+/// A host's own timeout or handler has waited by then. With a snapshot held waiting cannot help.
+pub fn waiting(
+    connection: &Rc<Connection>,
+    store: Option<&Store>,
+    mut attempt: impl FnMut() -> Result<()>,
+) -> Result<()> {
+    let mut deadline = None;
+    let mut pause = Duration::from_millis(1);
+    loop {
+        let failure = match attempt() {
+            Err(failure) if failure.is_busy() => failure,
+            result => return result,
+        };
+        let holds_snapshot =
+            store.is_some_and(|store| connection.db.transaction_state(Some(&store.schema)) != TransactionState::None);
+        if holds_snapshot || host_waits(connection) {
+            return Err(failure);
+        }
+        let now = Instant::now();
+        if *deadline.get_or_insert_with(|| now + connection.busy_timeout()) <= now {
+            return Err(failure);
+        }
+        thread::sleep(pause);
+        pause = (pause * 2).min(Duration::from_millis(25));
+    }
+}
+
+fn host_waits(connection: &Connection) -> bool {
+    let timeout = connection.db.query("PRAGMA busy_timeout", &[], |row| row.integer(0));
+    !matches!(timeout, Ok(Some(0)))
+}
