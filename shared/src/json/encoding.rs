@@ -1,0 +1,58 @@
+//! UTF-8 as Postgres checks it, before it looks for JSON.
+
+use crate::error::{Error, Result};
+
+/// The bytes as text, when they are UTF-8 without a zero byte.
+pub(super) fn utf8(bytes: &[u8]) -> Result<&str> {
+    let text = std::str::from_utf8(bytes);
+    let valid = text.map_or_else(|error| error.valid_up_to(), str::len);
+    match (text, bytes[..valid].contains(&0)) {
+        (Ok(text), false) => Ok(text),
+        (_, true) => Err(invalid(&[0])),
+        (Err(_), false) => Err(invalid(&bytes[valid..])),
+    }
+}
+
+/// Names as many of the bytes as the first one announces.
+fn invalid(bytes: &[u8]) -> Error {
+    let announced = match bytes.first() {
+        Some(0xc0..=0xdf) => 2,
+        Some(0xe0..=0xef) => 3,
+        Some(0xf0..=0xf7) => 4,
+        _ => 1,
+    };
+    let named: Vec<String> = bytes.iter().take(announced).map(|byte| format!("0x{byte:02x}")).collect();
+    Error::InvalidJson {
+        sqlstate: "22021",
+        message: format!("invalid byte sequence for encoding \"UTF8\": {}", named.join(" ")),
+        detail: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_wrong_bytes_are_named() {
+        let cases: [(&[u8], &str); 7] = [
+            (b"\"\0\"", "0x00"),
+            (b"\0\xff", "0x00"),
+            (b"\xff\0", "0xff"),
+            (b"a\xe2\x80\"", "0xe2 0x80 0x22"),
+            (b"\xe2\x80", "0xe2 0x80"),
+            (b"\xf4\x90\x80\x80\x80", "0xf4 0x90 0x80 0x80"),
+            (b"\xf8\x88\x88", "0xf8"),
+        ];
+        for (bytes, named) in cases {
+            let error = utf8(bytes).expect_err(named);
+            assert_eq!(error.to_string(), format!("invalid byte sequence for encoding \"UTF8\": {named}"));
+            assert_eq!((error.sqlstate(), error.detail()), ("22021", None));
+        }
+    }
+
+    #[test]
+    fn utf8_passes() {
+        assert_eq!(utf8("aé日🙂".as_bytes()), Ok("aé日🙂"));
+    }
+}
