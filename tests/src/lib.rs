@@ -4,7 +4,9 @@
 //! project's extension. What holds for one must hold for the other, so most tests are written once and run on both
 //! (see [`for_both!`]).
 
+pub mod catalog;
 mod cluster;
+pub mod differential;
 mod failure;
 mod genuine;
 pub mod golden;

@@ -1,0 +1,90 @@
+//! Random operations run on two stores, which must answer alike.
+
+mod operation;
+mod values;
+
+use crate::{Failure, Outcome, Session, Store};
+use operation::{Actor, Generator, Operation};
+use std::collections::BTreeMap;
+
+/// What a run has seen.
+#[derive(Debug, Default)]
+pub struct Seen {
+    /// Operations that returned, and rows that they returned.
+    pub succeeded: usize,
+    /// See [`Seen::succeeded`].
+    pub rows: usize,
+    /// Operations that failed, by SQLSTATE.
+    pub failed: BTreeMap<String, usize>,
+}
+
+struct Side {
+    main: Session,
+    other: Session,
+}
+
+impl Side {
+    fn of(store: &Store) -> Side {
+        Side { main: store.session(), other: store.session() }
+    }
+
+    fn run(&mut self, operation: &Operation) -> Outcome {
+        let session = match operation.actor {
+            Actor::Main => &mut self.main,
+            Actor::Other => &mut self.other,
+        };
+        session.run(&operation.sql)
+    }
+}
+
+/// Runs `count` operations, made up from `seed`, on both stores. Fails at the first difference.
+pub fn run(left: &Store, right: &Store, seed: u64, count: usize) -> Seen {
+    let mut generator = Generator::new(seed);
+    let mut sides = [Side::of(left), Side::of(right)];
+    let mut seen = Seen::default();
+    for number in 0..count {
+        let operation = generator.next_operation();
+        let [l, r] = sides.each_mut().map(|side| side.run(&operation));
+        for outcome in [&l, &r] {
+            if let Err(failure) = &outcome.result {
+                failure.assert_clean();
+            }
+        }
+        if operation.actor == Actor::Main {
+            generator.answered(l.result.is_err());
+        }
+        match &l.result {
+            Ok(rows) => {
+                seen.succeeded += 1;
+                seen.rows += rows.rows.len();
+            }
+            Err(failure) => *seen.failed.entry(failure.sqlstate.clone()).or_default() += 1,
+        }
+        let (l, r) = (comparable(l, operation.ordered), comparable(r, operation.ordered));
+        let Operation { actor, sql, .. } = &operation;
+        assert_eq!(l, r, "seed {seed}, operation {number} ({actor:?}), {} and {}: {sql}", left.target, right.target);
+    }
+    for side in &mut sides {
+        side.main.ok("ROLLBACK");
+    }
+    let [l, r] = sides.each_mut().map(|side| content(&mut side.main));
+    assert_eq!(l, r, "seed {seed}: the tables' content");
+    seen
+}
+
+fn comparable(mut outcome: Outcome, ordered: bool) -> Outcome {
+    outcome.result = outcome.result.map_err(|failure: Failure| failure.comparable());
+    if let (Ok(rows), false) = (&mut outcome.result, ordered) {
+        rows.rows.sort();
+    }
+    outcome
+}
+
+/// Every message and what the sequence gives next.
+fn content(session: &mut Session) -> Vec<Vec<Option<String>>> {
+    let mut content = session.rows(
+        "SELECT global_position, position, stream_name, type, data, metadata, id FROM messages ORDER BY global_position",
+    );
+    content.push(vec![session.value("SELECT last_value FROM messages_global_position_seq")]);
+    content
+}
