@@ -1,0 +1,89 @@
+//! Errors of ours are Postgres errors like any other: no trace of Rust in them, and nothing written.
+
+use message_store_tests::{Store, Target};
+
+/// Statements that fail, each in another place, with their SQLSTATE.
+const FAILING: [(&str, &str); 24] = [
+    ("SELECT write_message('xyz', 'a-1', 'T', '{}')", "22P02"),
+    ("SELECT write_message('00000000-0000-4000-8000-000000000001', 'a-1', 'T', '{')", "22P02"),
+    ("SELECT write_message('00000000-0000-4000-8000-000000000001', 'a-1', 'T', '\"\\u0000\"')", "22P05"),
+    ("SELECT write_message('00000000-0000-4000-8000-000000000001', NULL, 'T', '{}')", "23502"),
+    ("SELECT write_message('00000000-0000-4000-8000-000000000001', 'a-1', NULL, '{}')", "23502"),
+    ("SELECT write_message('00000000-0000-4000-8000-000000000001', 'a-1', 'T', '{}', NULL, 7)", "P0001"),
+    ("SELECT write_message('00000000-0000-4000-8000-0000000000ff', 'a-1', 'T', '{}')", "23505"),
+    ("SELECT write_message('00000000-0000-4000-8000-000000000001', 'end-1', 'T', '{}')", "22003"),
+    (
+        "SELECT write_message('00000000-0000-4000-8000-000000000001', \
+         'a-' || (SELECT string_agg(md5(i::text), '') FROM generate_series(1, 150) AS i), 'T', '{}')",
+        "54000",
+    ),
+    ("SELECT * FROM get_stream_messages('a')", "P0001"),
+    ("SELECT * FROM get_stream_messages('a-1', 0, -2)", "2201W"),
+    ("SELECT * FROM get_stream_messages('a-1', condition => 'true')", "P0001"),
+    ("SELECT * FROM get_category_messages('a-1')", "P0001"),
+    ("SELECT * FROM get_category_messages('a', 1, -2)", "2201W"),
+    ("SELECT * FROM get_category_messages('a', correlation => 'b-1')", "P0001"),
+    ("SELECT * FROM get_category_messages('a', consumer_group_member => 1)", "P0001"),
+    ("SELECT * FROM get_category_messages('a', consumer_group_member => 0, consumer_group_size => 32768)", "22003"),
+    ("SELECT get_category_messages('a', 1, 1000, NULL, -1, 2)", "P0001"),
+    (
+        "SET message_store.sql_condition = 'on'; SELECT * FROM get_stream_messages('a-1', condition => '1/0 = 1')",
+        "22012",
+    ),
+    (
+        "SET message_store.sql_condition = 'on'; SELECT * FROM get_stream_messages('a-1', condition => 'nonsense')",
+        "42703",
+    ),
+    ("SET message_store.sql_condition = 'on'; SELECT * FROM get_category_messages('a', condition => ')')", "42601"),
+    (
+        "SET TRANSACTION READ ONLY; SELECT write_message('00000000-0000-4000-8000-000000000001', 'a-1', 'T', '{}')",
+        "25006",
+    ),
+    (
+        "SET statement_timeout = 1; SELECT write_message(gen_random_uuid()::varchar, 'a-1', 'T', '{}') FROM generate_series(1, 1e6)",
+        "57014",
+    ),
+    ("SELECT get_last_stream_message()", "42883"),
+];
+
+const COUNT: &str = "SELECT count(*) FROM messages";
+
+#[test]
+fn errors_show_nothing_of_rust_and_write_nothing() {
+    let store = Store::fresh(Target::Ours);
+    let mut session = store.session();
+    session.ok("SELECT write_message('00000000-0000-4000-8000-0000000000ff', 'a-1', 'T', '{}')");
+    session.ok("INSERT INTO messages (stream_name, position, type) VALUES ('end-1', 9223372036854775807, 'T')");
+    for (sql, sqlstate) in FAILING {
+        let failure = store.session().error(sql);
+        assert_eq!(failure.sqlstate, sqlstate, "{sql}: {failure}");
+        failure.assert_clean();
+        assert_eq!(session.number(COUNT), 2, "{sql}");
+    }
+}
+
+/// plpgsql shows the caller's own frames, and none of ours.
+#[test]
+fn errors_under_plpgsql_keep_the_caller_s_context_only() {
+    let mut session = Store::fresh(Target::Ours).session();
+    let failure = session.error("DO $$ BEGIN PERFORM write_message('xyz', 'a-1', 'T', '{}'); END $$");
+    assert_eq!(failure.sqlstate, "22P02");
+    failure.assert_clean();
+    let context = failure.context.expect("plpgsql's context");
+    assert!(context.contains("PL/pgSQL function inline_code_block line 1 at PERFORM"), "{context}");
+}
+
+/// The backend goes on after every kind of error, and a savepoint brings its transaction back.
+#[test]
+fn an_error_leaves_the_session_usable() {
+    let mut session = Store::fresh(Target::Ours).session();
+    session.ok("BEGIN; SELECT write_message(gen_random_uuid()::varchar, 'b-1', 'T', '{}')");
+    for (sql, _) in FAILING.iter().filter(|(sql, _)| !sql.starts_with("SET") && !sql.contains("end-1")) {
+        session.ok("SAVEPOINT before");
+        session.run(sql);
+        session.ok("ROLLBACK TO SAVEPOINT before");
+    }
+    assert_eq!(session.number("SELECT write_message(gen_random_uuid()::varchar, 'b-1', 'T', '{}')"), 1);
+    session.ok("COMMIT");
+    assert_eq!(session.number(COUNT), 2);
+}
