@@ -1,1 +1,35 @@
 //! Message Store for Postgres.
+//!
+//! This crate is the glue between Postgres and the rules in `message-store-core`: it reads a call's arguments, lets the
+//! core decide, and carries out. The SQL that declares the functions, tables and views is in `sql/postgres`.
+
+mod call;
+mod category_messages;
+mod create_namespace;
+mod last_message;
+mod lock;
+mod names;
+mod namespace;
+mod notices;
+mod postgres_error;
+mod report;
+mod rows;
+mod settings;
+mod spi;
+mod statements;
+mod store_objects;
+mod stream_messages;
+mod stream_version;
+mod write;
+
+pgrx::pg_module_magic!(name, version);
+
+pgrx::extension_sql_file!("../../sql/postgres/extension/types.sql", name = "types");
+pgrx::extension_sql_file!("../../sql/postgres/extension/name_functions.sql", name = "name_functions");
+pgrx::extension_sql_file!(
+    "../../sql/postgres/extension/message_functions.sql",
+    name = "message_functions",
+    requires = ["types", "name_functions"]
+);
+pgrx::extension_sql_file!("../../sql/postgres/extension/namespace_functions.sql", name = "namespace_functions");
+pgrx::extension_sql_file!("../../sql/postgres/extension/default_store.sql", name = "default_store", finalize);

@@ -36,6 +36,11 @@ impl BatchSize {
         self.0
     }
 
+    /// Whether there is no limit.
+    pub fn is_unlimited(self) -> bool {
+        self.0 == UNLIMITED
+    }
+
     /// The number of rows, `None` for no limit. Below -1 it is the error Postgres has for a negative LIMIT.
     ///
     /// Message DB leaves this to the query, so it comes after every other check, a condition's syntax included.

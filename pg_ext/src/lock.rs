@@ -1,0 +1,44 @@
+//! The lock under which writers of a category exclude each other until their transactions end.
+
+use message_store_core::{Result, hash::hash_64, lock_key::category_lock_key, stream_name};
+use pgrx::pg_sys::{self, Datum};
+
+use crate::call::{Answer, Call, Text, sql_functions};
+use crate::namespace::{self, Store};
+use crate::notices;
+use crate::postgres_error::protect;
+
+sql_functions! {
+    "message_store_acquire_lock" => acquire_lock;
+}
+
+/// `acquire_lock(stream_name, namespace)`: takes the lock of the stream's category, answers the category's hash.
+fn acquire_lock(call: &Call<'_>) -> Result<Answer> {
+    let store = namespace::resolve(call.text(1))?;
+    Ok(lock_category_of(&store, call.text(0)).map(Datum::from))
+}
+
+/// Waits for the lock of a stream's category and returns the category's hash. NULL locks nothing.
+pub fn lock_category_of(store: &Store, stream_name: Option<Text<'_>>) -> Option<i64> {
+    let category = stream_name.map(|name| stream_name::category(name.bytes()));
+    if let Some(category) = category {
+        let namespace = (!store.is_default()).then_some(store.namespace.as_bytes());
+        let key = Datum::from(category_lock_key(namespace, category));
+        // SAFETY: a plain call of a function with one bigint argument.
+        unsafe {
+            protect(|| raw::DirectFunctionCall1Coll(Some(raw::pg_advisory_xact_lock_int8), pg_sys::InvalidOid, key))
+        };
+    }
+    let hash = category.map(hash_64);
+    notices::acquire_lock(stream_name, category, hash);
+    hash
+}
+
+mod raw {
+    use pgrx::pg_sys::{Datum, FunctionCallInfo, Oid, PGFunction};
+
+    unsafe extern "C-unwind" {
+        pub fn DirectFunctionCall1Coll(function: PGFunction, collation: Oid, argument: Datum) -> Datum;
+        pub fn pg_advisory_xact_lock_int8(fcinfo: FunctionCallInfo) -> Datum;
+    }
+}

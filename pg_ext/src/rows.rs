@@ -1,0 +1,80 @@
+//! The answer of a set-returning function: rows of the type `message`, collected in a tuple store.
+//!
+//! The store keeps to work_mem and goes on in a temporary file, so an answer may be larger than memory.
+
+use std::ptr::{null, null_mut};
+
+use pgrx::pg_sys;
+
+use crate::call::Call;
+use crate::postgres_error::protect;
+
+/// The rows that a call answers with.
+pub struct Rows {
+    result: *mut pg_sys::ReturnSetInfo,
+}
+
+impl Rows {
+    /// Makes the (empty) answer of a call; what is added to it is what the caller gets.
+    pub fn of(call: &Call<'_>) -> Self {
+        let fcinfo = call.fcinfo();
+        // SAFETY: a call's fcinfo; where the caller does not take a set, this raises the usual error.
+        unsafe {
+            protect(|| raw::InitMaterializedSRF(fcinfo, 0));
+            Self { result: (*fcinfo).resultinfo.cast() }
+        }
+    }
+
+    /// A receiver that adds what a query returns.
+    pub(crate) fn receiver(&self) -> Receiver {
+        // SAFETY: the result was set up in `of` and lives as long as the call.
+        unsafe {
+            let receiver = pg_sys::CreateDestReceiver(pg_sys::CommandDest::DestTuplestore);
+            let (store, context) = ((*self.result).setResult, (*(*self.result).econtext).ecxt_per_query_memory);
+            protect(|| raw::SetTuplestoreDestReceiverParams(receiver, store, context, false, null_mut(), null()));
+            Receiver(receiver)
+        }
+    }
+}
+
+/// Adds what a query returns to the rows that it was made from.
+pub(crate) struct Receiver(*mut pg_sys::DestReceiver);
+
+impl Receiver {
+    pub(crate) fn pointer(&self) -> *mut pg_sys::DestReceiver {
+        self.0
+    }
+}
+
+impl Drop for Receiver {
+    fn drop(&mut self) {
+        // After an error the memory goes with the transaction.
+        if std::thread::panicking() {
+            return;
+        }
+        // SAFETY: made by CreateDestReceiver, which sets the function; it raises no error.
+        unsafe {
+            if let Some(destroy) = (*self.0).rDestroy {
+                destroy(self.0);
+            }
+        }
+    }
+}
+
+mod raw {
+    use std::ffi::c_char;
+
+    use pgrx::pg_sys::{DestReceiver, FunctionCallInfo, MemoryContext, TupleDesc, Tuplestorestate, bits32};
+
+    unsafe extern "C-unwind" {
+        pub fn InitMaterializedSRF(fcinfo: FunctionCallInfo, flags: bits32);
+        pub fn SetTuplestoreDestReceiverParams(
+            receiver: *mut DestReceiver,
+            store: *mut Tuplestorestate,
+            context: MemoryContext,
+            detoast: bool,
+            target: TupleDesc,
+            mismatch: *const c_char,
+        );
+    }
+}

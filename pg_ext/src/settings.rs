@@ -1,0 +1,35 @@
+//! Message DB's settings, which are not defined by this extension but read wherever they were set.
+//!
+//! They stay placeholders: whether one is unset or empty matters to the contract, and any role may set them.
+
+use std::ffi::CStr;
+
+use message_store_core::arguments::{condition_is_activated, debug_is_on};
+use pgrx::pg_sys;
+
+/// Whether conditions are let through.
+pub fn sql_condition() -> bool {
+    condition_is_activated(value(c"message_store.sql_condition"))
+}
+
+/// Whether writing functions say what they do.
+pub fn debug_write() -> bool {
+    debug_is_on(value(c"message_store.debug_write")) || debug()
+}
+
+/// Whether reading functions say what they do.
+pub fn debug_get() -> bool {
+    debug_is_on(value(c"message_store.debug_get")) || debug()
+}
+
+fn debug() -> bool {
+    debug_is_on(value(c"message_store.debug"))
+}
+
+fn value(name: &CStr) -> Option<&'static [u8]> {
+    // SAFETY: the name is NUL-terminated. The value is read before anything could change the setting.
+    unsafe {
+        let value = pg_sys::GetConfigOption(name.as_ptr(), true, false);
+        (!value.is_null()).then(|| CStr::from_ptr(value).to_bytes())
+    }
+}

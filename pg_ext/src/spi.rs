@@ -1,0 +1,248 @@
+//! Running SQL from inside a function, through Postgres' server programming interface (SPI).
+//!
+//! pgrx' own interface to it reads stale snapshots, assigns transaction ids to reads and cannot ask for a generic
+//! plan, so this goes to the functions themselves. Every statement is run as a writing one (`read_only` off): that is
+//! what makes it see what the same SQL statement wrote before, and take its snapshot after a lock was waited for.
+
+use std::ffi::{CString, c_int};
+use std::ptr::null_mut;
+
+use message_store_core::Result;
+use pgrx::pg_sys;
+
+use crate::postgres_error::protect;
+use crate::rows::Rows;
+
+/// A value handed to a statement, NULL as `None`, and its type.
+#[derive(Clone, Copy)]
+pub struct Parameter {
+    /// The parameter's type.
+    pub kind: pg_sys::Oid,
+    /// Its value.
+    pub value: Option<pg_sys::Datum>,
+}
+
+/// A statement that was planned and is kept for the life of the connection.
+#[derive(Clone, Copy)]
+pub struct Plan(pg_sys::SPIPlanPtr);
+
+/// A connection to the interface, open while `work` of [`connected`] runs.
+pub struct Spi(());
+
+/// Runs `work` with a connection to the interface.
+///
+/// When Postgres raises an error inside, the connection is closed by the end of the transaction, as always.
+pub fn connected<T>(work: impl FnOnce(&Spi) -> Result<T>) -> Result<T> {
+    // SAFETY: a plain call; its failure is an error.
+    let connected = unsafe { protect(|| raw::SPI_connect()) };
+    debug_assert_eq!(connected, OK_CONNECT);
+    let result = work(&Spi(()));
+    // SAFETY: matches the call above.
+    unsafe { protect(|| raw::SPI_finish()) };
+    result
+}
+
+const OK_CONNECT: c_int = pg_sys::SPI_OK_CONNECT.cast_signed();
+
+/// How a statement is first planned.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Planning {
+    /// As the planner judges.
+    Free,
+    /// Through an index in the order asked for, whatever the planner believes: a table that was never analyzed looks
+    /// tiny to it, and a plan made then would be kept while the table grows.
+    ByIndex,
+}
+
+impl Spi {
+    /// Plans a statement once for all values of its parameters, and keeps it.
+    pub fn keep(&self, sql: &str, kinds: &[pg_sys::Oid], planning: Planning) -> Plan {
+        let sql = c_string(sql);
+        let count = length(kinds.len());
+        let options = (pg_sys::CURSOR_OPT_GENERIC_PLAN).cast_signed();
+        let (sql, kinds) = (sql.as_ptr(), kinds.as_ptr().cast_mut());
+        let narrowed = (planning == Planning::ByIndex).then(PlannerSettings::narrow);
+        // SAFETY: plain calls. The strings and arrays outlive them; a kept plan lives until the backend ends.
+        let plan = unsafe {
+            protect(|| {
+                let plan = raw::SPI_prepare_cursor(sql, count, kinds, options);
+                if !plan.is_null() {
+                    raw::SPI_keepplan(plan);
+                    let cached = raw::SPI_plan_get_cached_plan(plan);
+                    if !cached.is_null() {
+                        raw::ReleaseCachedPlan(cached, pg_sys::CurrentResourceOwner);
+                    }
+                }
+                plan
+            })
+        };
+        drop(narrowed);
+        assert!(!plan.is_null(), "a statement could not be prepared");
+        Plan(plan)
+    }
+
+    /// Runs a statement and returns the first column of its first row, a bigint: `None` without a row or for NULL.
+    pub fn bigint(&self, plan: Plan, parameters: &[Parameter]) -> Option<i64> {
+        self.execute(plan, parameters, 1, null_mut());
+        // SAFETY: the statement succeeded, so the table is set, and holds as many rows as were processed.
+        unsafe {
+            if pg_sys::SPI_processed == 0 || pg_sys::SPI_tuptable.is_null() {
+                return None;
+            }
+            let table = pg_sys::SPI_tuptable;
+            let mut is_null = false;
+            let value = protect(|| raw::SPI_getbinval(*(*table).vals, (*table).tupdesc, 1, &mut is_null));
+            protect(|| raw::SPI_freetuptable(table));
+            (!is_null).then(|| value.value().cast_signed() as i64)
+        }
+    }
+
+    /// Runs a statement for its effect.
+    pub fn run(&self, plan: Plan, parameters: &[Parameter]) {
+        self.execute(plan, parameters, 0, null_mut());
+    }
+
+    /// Runs a query and adds what it returns to `rows`.
+    pub fn rows(&self, plan: Plan, parameters: &[Parameter], rows: &Rows) {
+        let receiver = rows.receiver();
+        self.execute(plan, parameters, 0, receiver.pointer());
+    }
+
+    /// Plans and runs a text that a caller had a part in, with the caller's rights, and adds its result to `rows`.
+    pub fn rows_of_text(&self, sql: &[u8], parameters: &[Parameter], rows: &Rows) {
+        let sql = CString::new(sql).unwrap_or_default();
+        let receiver = rows.receiver();
+        let options = options(parameters, 0, receiver.pointer(), true);
+        let sql = sql.as_ptr();
+        // SAFETY: plain call; text, parameters and receiver outlive it.
+        check(unsafe { protect(|| raw::SPI_execute_extended(sql, &options)) });
+    }
+
+    /// Runs one or more statements of our own that take no parameter.
+    pub fn script(&self, sql: &str) {
+        let sql = c_string(sql);
+        let sql = sql.as_ptr();
+        // SAFETY: plain call; the text outlives it.
+        check(unsafe { protect(|| raw::SPI_execute(sql, false, 0)) });
+    }
+
+    fn execute(&self, plan: Plan, parameters: &[Parameter], rows: u64, receiver: *mut pg_sys::DestReceiver) {
+        let options = options(parameters, rows, receiver, false);
+        // SAFETY: plain call; the plan is kept, parameters and receiver outlive the call.
+        check(unsafe { protect(|| raw::SPI_execute_plan_extended(plan.0, &options)) });
+    }
+}
+
+/// Results below zero mean a misuse of the interface; what goes wrong in the SQL is raised as an error instead.
+fn check(result: c_int) {
+    assert!(result > 0, "a statement was refused by the server programming interface ({result})");
+}
+
+fn c_string(sql: &str) -> CString {
+    CString::new(sql).unwrap_or_default()
+}
+
+fn length(count: usize) -> c_int {
+    c_int::try_from(count).unwrap_or(c_int::MAX)
+}
+
+fn options(
+    parameters: &[Parameter],
+    rows: u64,
+    receiver: *mut pg_sys::DestReceiver,
+    must_return_tuples: bool,
+) -> pg_sys::SPIExecuteOptions {
+    pg_sys::SPIExecuteOptions {
+        params: parameter_list(parameters),
+        read_only: false,
+        allow_nonatomic: false,
+        must_return_tuples,
+        tcount: rows,
+        dest: receiver,
+        owner: null_mut(),
+    }
+}
+
+fn parameter_list(parameters: &[Parameter]) -> pg_sys::ParamListInfo {
+    // SAFETY: the list is made for as many parameters as are written; it lives in the connection's memory.
+    unsafe {
+        let list = pg_sys::makeParamList(length(parameters.len()));
+        let slots = (*list).params.as_mut_ptr();
+        for (i, parameter) in parameters.iter().enumerate() {
+            let slot = &mut *slots.add(i);
+            slot.value = parameter.value.unwrap_or_else(pg_sys::Datum::null);
+            slot.isnull = parameter.value.is_none();
+            slot.pflags = u16::try_from(pg_sys::PARAM_FLAG_CONST).unwrap_or(1);
+            slot.ptype = parameter.kind;
+        }
+        list
+    }
+}
+
+/// Planner settings that leave only ordered index scans, for as long as it lives.
+struct PlannerSettings {
+    level: c_int,
+}
+
+impl PlannerSettings {
+    fn narrow() -> Self {
+        // SAFETY: a new nesting level, closed in drop; the names and values are settings that every server has.
+        unsafe {
+            let level = pg_sys::NewGUCNestLevel();
+            for name in [c"enable_seqscan", c"enable_bitmapscan", c"enable_sort"] {
+                pg_sys::set_config_option(
+                    name.as_ptr(),
+                    c"off".as_ptr(),
+                    pg_sys::GucContext::PGC_USERSET,
+                    pg_sys::GucSource::PGC_S_SESSION,
+                    pg_sys::GucAction::GUC_ACTION_SAVE,
+                    true,
+                    0,
+                    false,
+                );
+            }
+            Self { level }
+        }
+    }
+}
+
+impl Drop for PlannerSettings {
+    fn drop(&mut self) {
+        // After an error the end of the transaction puts the settings back.
+        if !std::thread::panicking() {
+            // SAFETY: closes the level opened in narrow.
+            unsafe { pg_sys::AtEOXact_GUC(true, self.level) };
+        }
+    }
+}
+
+/// A datum for text that lives in Rust, copied to Postgres' memory.
+pub fn text_datum(text: &[u8]) -> pg_sys::Datum {
+    // SAFETY: copies the bytes; the result lives in the current memory context.
+    unsafe {
+        let copy = pg_sys::cstring_to_text_with_len(text.as_ptr().cast(), length(text.len()));
+        pg_sys::Datum::from(copy.cast::<pg_sys::varlena>())
+    }
+}
+
+mod raw {
+    use std::ffi::{c_char, c_int, c_long};
+
+    use pgrx::pg_sys::{
+        CachedPlan, Datum, HeapTuple, Oid, ResourceOwner, SPIExecuteOptions, SPIPlanPtr, SPITupleTable, TupleDesc,
+    };
+
+    unsafe extern "C-unwind" {
+        pub fn SPI_connect() -> c_int;
+        pub fn SPI_finish() -> c_int;
+        pub fn SPI_prepare_cursor(sql: *const c_char, count: c_int, kinds: *mut Oid, options: c_int) -> SPIPlanPtr;
+        pub fn SPI_keepplan(plan: SPIPlanPtr) -> c_int;
+        pub fn SPI_plan_get_cached_plan(plan: SPIPlanPtr) -> *mut CachedPlan;
+        pub fn ReleaseCachedPlan(plan: *mut CachedPlan, owner: ResourceOwner);
+        pub fn SPI_execute_plan_extended(plan: SPIPlanPtr, options: *const SPIExecuteOptions) -> c_int;
+        pub fn SPI_execute_extended(sql: *const c_char, options: *const SPIExecuteOptions) -> c_int;
+        pub fn SPI_execute(sql: *const c_char, read_only: bool, rows: c_long) -> c_int;
+        pub fn SPI_getbinval(row: HeapTuple, columns: TupleDesc, column: c_int, is_null: *mut bool) -> Datum;
+        pub fn SPI_freetuptable(table: *mut SPITupleTable);
+    }
+}

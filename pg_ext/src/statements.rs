@@ -1,0 +1,129 @@
+//! The SQL that reaches a store's table, and the plans kept for it.
+//!
+//! Every name in it is qualified and every operator is Postgres' own, whatever the caller's search_path says.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+
+use pgrx::pg_sys::{self, INT2OID, INT8OID, JSONBOID, UUIDOID, VARCHAROID};
+
+use crate::namespace::Store;
+use crate::spi::{Plan, Planning, Spi};
+
+/// A statement on a store's table that is planned once and kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Statement {
+    /// The position of a stream's last message.
+    StreamVersion,
+    /// Adds a message.
+    Insert,
+    /// Reads a stream.
+    StreamMessages,
+    /// Reads a category, perhaps only what is correlated with a category, perhaps only what a group's member reads.
+    CategoryMessages { correlation: bool, consumer_group: bool },
+    /// Reads a stream's last message, perhaps of one type only.
+    LastMessage { of_type: bool },
+}
+
+/// The columns of the type `message`, as its fields have them.
+const MESSAGE: &str = "id::pg_catalog.varchar, stream_name::pg_catalog.varchar, type::pg_catalog.varchar, position, \
+     global_position, data::pg_catalog.varchar, metadata::pg_catalog.varchar, time";
+
+impl Statement {
+    /// The plan of this statement for a store, made when it is first needed.
+    pub fn plan(self, spi: &Spi, store: &Store) -> Plan {
+        thread_local! {
+            static PLANS: RefCell<HashMap<(String, Statement), Plan>> = RefCell::default();
+        }
+        let key = (store.namespace.clone(), self);
+        if let Some(plan) = PLANS.with_borrow(|plans| plans.get(&key).copied()) {
+            return plan;
+        }
+        // No borrow is held while Postgres plans: that may call back into this extension.
+        let sql = self.sql(store, None, true);
+        let plan = spi.keep(&String::from_utf8_lossy(&sql), self.parameters(), self.planning());
+        PLANS.with_borrow_mut(|plans| plans.insert(key, plan));
+        plan
+    }
+
+    fn planning(self) -> Planning {
+        if self == Self::Insert { Planning::Free } else { Planning::ByIndex }
+    }
+
+    /// The types of `$1`, `$2` and so on.
+    pub fn parameters(self) -> &'static [pg_sys::Oid] {
+        match self {
+            Self::StreamVersion => &[VARCHAROID],
+            Self::Insert => &[UUIDOID, VARCHAROID, INT8OID, VARCHAROID, JSONBOID, JSONBOID],
+            Self::StreamMessages => &[VARCHAROID, INT8OID, INT8OID],
+            Self::CategoryMessages { .. } => &[VARCHAROID, INT8OID, INT8OID, VARCHAROID, INT8OID, INT2OID],
+            Self::LastMessage { .. } => &[VARCHAROID, VARCHAROID],
+        }
+    }
+
+    /// The statement's text for a store, with the condition that a caller adds to a read, and `$3` as its limit.
+    pub fn sql(self, store: &Store, condition: Option<&[u8]>, limited: bool) -> Vec<u8> {
+        let messages = format!("\"{}\".messages", store.namespace);
+        match self {
+            Self::StreamVersion => format!(
+                "SELECT position FROM {messages} WHERE stream_name OPERATOR(pg_catalog.=) $1 \
+                 ORDER BY position DESC LIMIT 1"
+            )
+            .into(),
+            Self::Insert => format!(
+                "INSERT INTO {messages} (id, stream_name, position, type, data, metadata) \
+                 VALUES ($1, $2, $3, $4, $5, $6)"
+            )
+            .into(),
+            Self::StreamMessages => read(
+                &format!(
+                    "SELECT {MESSAGE} FROM {messages} WHERE stream_name OPERATOR(pg_catalog.=) $1 \
+                     AND position OPERATOR(pg_catalog.>=) $2"
+                ),
+                condition,
+                "position",
+                limited,
+            ),
+            Self::CategoryMessages { correlation, consumer_group } => {
+                let mut sql = format!(
+                    "SELECT {MESSAGE} FROM {messages} \
+                     WHERE message_store.category(stream_name) OPERATOR(pg_catalog.=) $1 \
+                     AND global_position OPERATOR(pg_catalog.>=) $2"
+                );
+                if correlation {
+                    sql += " AND message_store.category(metadata OPERATOR(pg_catalog.->>) 'correlationStreamName') \
+                         OPERATOR(pg_catalog.=) $4";
+                }
+                if consumer_group {
+                    sql += " AND pg_catalog.mod(pg_catalog.abs(message_store.hash_64(\
+                         message_store.cardinal_id(stream_name))), $6) OPERATOR(pg_catalog.=) $5";
+                }
+                read(&sql, condition, "global_position", limited)
+            }
+            Self::LastMessage { of_type } => {
+                let of_type = if of_type { " AND type OPERATOR(pg_catalog.=) $2" } else { "" };
+                format!(
+                    "SELECT {MESSAGE} FROM {messages} WHERE stream_name OPERATOR(pg_catalog.=) $1{of_type} \
+                     ORDER BY position DESC LIMIT 1"
+                )
+                .into()
+            }
+        }
+    }
+}
+
+/// A read of several messages: its filter, the caller's condition, the order, and `$3` as the limit.
+fn read(filter: &str, condition: Option<&[u8]>, order: &str, limited: bool) -> Vec<u8> {
+    let mut sql = filter.as_bytes().to_vec();
+    if let Some(condition) = condition {
+        sql.extend_from_slice(b" AND (");
+        sql.extend_from_slice(condition);
+        sql.extend_from_slice(b")");
+    }
+    sql.extend_from_slice(format!(" ORDER BY {order} ASC").as_bytes());
+    if limited {
+        // NULL means no limit, so one plan serves both.
+        sql.extend_from_slice(b" LIMIT $3");
+    }
+    sql
+}

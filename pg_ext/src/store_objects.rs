@@ -1,0 +1,160 @@
+//! The objects a store is made of, and making them: the same SQL files for every namespace.
+
+use std::ffi::{CStr, CString, c_int};
+
+use message_store_core::{Error, Result};
+use pgrx::pg_sys;
+
+use crate::namespace::relation_oid;
+use crate::spi::Spi;
+
+/// One relation of a store, and the file that creates it.
+pub struct Relation {
+    name: &'static str,
+    kind: Kind,
+    sql: &'static str,
+}
+
+#[derive(PartialEq, Eq)]
+enum Kind {
+    Table,
+    Index,
+    View,
+}
+
+macro_rules! relation {
+    ($kind:ident $name:literal) => {
+        relation!($kind $name, $name)
+    };
+    ($kind:ident $name:literal, $file:literal) => {
+        Relation {
+            name: $name,
+            kind: Kind::$kind,
+            sql: include_str!(concat!("../../sql/postgres/store/", $file, ".sql")),
+        }
+    };
+}
+
+/// Every relation of a store, in the order in which they are created.
+const RELATIONS: [Relation; 10] = [
+    relation!(Table "messages", "table"),
+    relation!(Index "messages_id"),
+    relation!(Index "messages_stream"),
+    relation!(Index "messages_category"),
+    relation!(View "stream_summary"),
+    relation!(View "type_summary"),
+    relation!(View "stream_type_summary"),
+    relation!(View "type_stream_summary"),
+    relation!(View "category_type_summary"),
+    relation!(View "type_category_summary"),
+];
+
+/// The sequence that the table's first column owns.
+const SEQUENCE: &str = "messages_global_position_seq";
+
+const ROLE_GRANTS: &str = include_str!("../../sql/postgres/store/role_grants.sql");
+
+/// Creates what is missing of the store in a schema, and says what that was.
+pub fn create_missing(spi: &Spi, schema: &str, oid: pg_sys::Oid) -> Result<Vec<&'static Relation>> {
+    let missing: Vec<&'static Relation> =
+        RELATIONS.iter().filter(|relation| relation_oid(relation.name, oid).is_none()).collect();
+    if missing.iter().all(|relation| relation.kind != Kind::Table) {
+        check_table(schema, oid)?;
+    }
+    let _search_path = SearchPath::set(schema);
+    for relation in &missing {
+        spi.script(relation.sql);
+    }
+    Ok(missing)
+}
+
+/// Grants Message DB's role what it has there, on the default store.
+pub fn grant_to_role(spi: &Spi, schema: &str) {
+    let _search_path = SearchPath::set(schema);
+    spi.script(ROLE_GRANTS);
+}
+
+/// Makes what an installation has just created independent of the extension.
+///
+/// A member's rows, and what a user adds to a member, are not dumped, and dropping the extension would drop them.
+pub fn detach_from_extension(spi: &Spi, schema: &str, created: &[&Relation]) {
+    let detach = |kind: &str, name: &str| {
+        spi.script(&format!("ALTER EXTENSION message_store DROP {kind} \"{schema}\".{name}"));
+    };
+    for relation in created {
+        match relation.kind {
+            Kind::Table => {
+                detach("TABLE", relation.name);
+                detach("SEQUENCE", SEQUENCE);
+            }
+            Kind::View => detach("VIEW", relation.name),
+            // An index goes with its table.
+            Kind::Index => {}
+        }
+    }
+}
+
+/// The columns that a table of messages has, in their order.
+const COLUMNS: [(&CStr, pg_sys::Oid); 8] = [
+    (c"global_position", pg_sys::INT8OID),
+    (c"position", pg_sys::INT8OID),
+    (c"time", pg_sys::TIMESTAMPOID),
+    (c"stream_name", pg_sys::TEXTOID),
+    (c"type", pg_sys::TEXTOID),
+    (c"data", pg_sys::JSONBOID),
+    (c"metadata", pg_sys::JSONBOID),
+    (c"id", pg_sys::UUIDOID),
+];
+
+/// Refuses a schema whose table `messages` is missing or is not one of ours: other columns, or another owner.
+pub fn check_table(schema: &str, oid: pg_sys::Oid) -> Result<()> {
+    let refused = || Error::NotAMessageStore(schema.to_owned());
+    let table = relation_oid("messages", oid).ok_or_else(refused)?;
+    for (number, (name, kind)) in (1..).zip(COLUMNS) {
+        // SAFETY: catalog look-ups of an attribute that may be missing: then the name is null.
+        let fits = unsafe {
+            let found = pg_sys::get_attname(table, number, true);
+            !found.is_null() && CStr::from_ptr(found) == name && pg_sys::get_atttype(table, number) == kind
+        };
+        if !fits {
+            return Err(refused());
+        }
+    }
+    Ok(())
+}
+
+/// A search_path of one schema, for as long as it lives.
+struct SearchPath {
+    level: c_int,
+}
+
+impl SearchPath {
+    fn set(schema: &str) -> Self {
+        let value = CString::new(format!("\"{schema}\", pg_temp")).unwrap_or_default();
+        // SAFETY: a new nesting level, closed in drop; name and value are NUL-terminated.
+        unsafe {
+            let level = pg_sys::NewGUCNestLevel();
+            pg_sys::set_config_option(
+                c"search_path".as_ptr(),
+                value.as_ptr(),
+                pg_sys::GucContext::PGC_USERSET,
+                pg_sys::GucSource::PGC_S_SESSION,
+                pg_sys::GucAction::GUC_ACTION_SAVE,
+                true,
+                0,
+                false,
+            );
+            Self { level }
+        }
+    }
+}
+
+impl Drop for SearchPath {
+    fn drop(&mut self) {
+        // After an error the end of the transaction puts the setting back.
+        if !std::thread::panicking() {
+            // SAFETY: closes the level opened in set.
+            unsafe { pg_sys::AtEOXact_GUC(true, self.level) };
+        }
+    }
+}

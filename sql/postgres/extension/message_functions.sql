@@ -1,0 +1,63 @@
+-- Functions that write and read messages. Each takes the namespace last; NULL means the caller's own.
+CREATE FUNCTION message_store.write_message(
+  id varchar,
+  stream_name varchar,
+  type varchar,
+  data jsonb,
+  metadata jsonb DEFAULT NULL,
+  expected_version bigint DEFAULT NULL,
+  namespace varchar DEFAULT NULL
+) RETURNS bigint
+  LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'message_store_write_message';
+COMMENT ON FUNCTION message_store.write_message IS
+  'Writes a message to the end of a stream and returns its position there, from 0; a NULL id is generated';
+
+CREATE FUNCTION message_store.get_stream_messages(
+  stream_name varchar,
+  "position" bigint DEFAULT 0,
+  batch_size bigint DEFAULT 1000,
+  condition varchar DEFAULT NULL,
+  namespace varchar DEFAULT NULL
+) RETURNS SETOF message_store.message
+  LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'message_store_get_stream_messages';
+COMMENT ON FUNCTION message_store.get_stream_messages IS
+  'The messages of a stream from a position on, in their order; batch_size -1 for all of them';
+
+CREATE FUNCTION message_store.get_category_messages(
+  category varchar,
+  "position" bigint DEFAULT 1,
+  batch_size bigint DEFAULT 1000,
+  correlation varchar DEFAULT NULL,
+  consumer_group_member bigint DEFAULT NULL,
+  consumer_group_size bigint DEFAULT NULL,
+  condition varchar DEFAULT NULL,
+  namespace varchar DEFAULT NULL
+) RETURNS SETOF message_store.message
+  LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'message_store_get_category_messages';
+COMMENT ON FUNCTION message_store.get_category_messages IS
+  'The messages of a category''s streams from a global position on, in global order; batch_size -1 for all of them';
+
+CREATE FUNCTION message_store.get_last_stream_message(
+  stream_name varchar,
+  type varchar DEFAULT NULL,
+  namespace varchar DEFAULT NULL
+) RETURNS SETOF message_store.message
+  LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'message_store_get_last_stream_message';
+COMMENT ON FUNCTION message_store.get_last_stream_message IS
+  'The last message of a stream, or its last one of a type';
+
+CREATE FUNCTION message_store.stream_version(
+  stream_name varchar,
+  namespace varchar DEFAULT NULL
+) RETURNS bigint
+  LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'message_store_stream_version';
+COMMENT ON FUNCTION message_store.stream_version IS
+  'The position of a stream''s last message, NULL when it has none';
+
+CREATE FUNCTION message_store.acquire_lock(
+  stream_name varchar,
+  namespace varchar DEFAULT NULL
+) RETURNS bigint
+  LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'message_store_acquire_lock';
+COMMENT ON FUNCTION message_store.acquire_lock IS
+  'Waits until no other transaction writes to the stream''s category, and keeps it so until this one ends';

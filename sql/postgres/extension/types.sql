@@ -1,0 +1,13 @@
+-- A message as the reading functions return it. Clients read the columns by their order.
+CREATE TYPE message_store.message AS (
+  id varchar,
+  stream_name varchar,
+  type varchar,
+  position bigint,
+  global_position bigint,
+  data varchar,
+  metadata varchar,
+  time timestamp
+);
+COMMENT ON TYPE message_store.message IS
+  'A message as the reading functions return it; data and metadata are JSON text, time is UTC';

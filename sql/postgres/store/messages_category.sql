@@ -1,0 +1,6 @@
+-- Reads of a category in global order; the correlation category is there so that a correlated read stays in the index.
+CREATE INDEX messages_category ON messages (
+  message_store.category(stream_name),
+  global_position,
+  message_store.category(metadata ->> 'correlationStreamName')
+);
