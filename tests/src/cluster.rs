@@ -11,8 +11,7 @@ use std::sync::{Mutex, OnceLock};
 const SUPERVISOR: &str = include_str!("cluster.sh");
 
 /// What every cluster is started with. Nothing of it has to survive a crash of the machine.
-const SETTINGS: [&str; 5] =
-    ["max_connections=100", "max_prepared_transactions=10", "shared_buffers=256MB", "max_wal_size=4GB", "timezone=UTC"];
+const SETTINGS: [&str; 4] = ["max_connections=100", "max_prepared_transactions=10", "max_wal_size=4GB", "timezone=UTC"];
 
 /// A running cluster. It stops, and its folder goes, when this is dropped or when the process ends, however it ends.
 pub struct Cluster {
@@ -21,7 +20,7 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// The cluster that the tests of one process share. It runs without fsync.
+    /// The cluster that the tests of one process share. It runs without fsync and in little memory.
     pub fn shared() -> &'static Cluster {
         static SHARED: OnceLock<Cluster> = OnceLock::new();
         extern "C" fn stop_shared() {
@@ -30,7 +29,7 @@ impl Cluster {
             }
         }
         SHARED.get_or_init(|| {
-            let cluster = Cluster::start(&["fsync=off"]);
+            let cluster = Cluster::start(&["fsync=off", "shared_buffers=16MB"]);
             // SAFETY: the function has C's calling convention, touches only a static and does not unwind.
             let registered = unsafe { libc::atexit(stop_shared) };
             assert_eq!(registered, 0, "atexit");

@@ -1,0 +1,33 @@
+//! What a backend needs for a read without a limit.
+
+use message_store_tests::{Session, Store, for_both};
+
+for_both!(a_category_of_a_million_messages_is_read_in_little_memory);
+
+/// Text of jsonb that is as long as in a small event.
+const FILL: &str = "INSERT INTO messages (stream_name, position, type, data, metadata)
+    SELECT 'account-' || n / 10, n % 10, 'Deposited', jsonb_build_object('amount', n, 'currency', 'EUR'), '{}'
+    FROM generate_series(0, 999999) AS n";
+
+/// The most memory that the session's backend ever had, in kB.
+fn peak(session: &mut Session) -> i64 {
+    let backend = session.number("SELECT pg_backend_pid()");
+    let status = std::fs::read_to_string(format!("/proc/{backend}/status")).expect("the backend's status");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("VmHWM");
+    line.trim().trim_end_matches(" kB").parse().expect("a number")
+}
+
+fn a_category_of_a_million_messages_is_read_in_little_memory(store: &Store) {
+    let mut session = store.superuser();
+    session.ok(FILL);
+    session.ok("ANALYZE messages");
+
+    // The shared buffers that a backend touches count as its own; the cluster has 16 MB of them.
+    let mut reader = store.session();
+    let before = peak(&mut reader);
+    let work_mem = reader.number("SELECT setting FROM pg_settings WHERE name = 'work_mem'");
+    assert_eq!(reader.number("SELECT count(*) FROM get_category_messages('account', 1, -1)"), 1_000_000);
+    let grown = peak(&mut reader) - before;
+    eprintln!("{}: work_mem {work_mem} kB, grown by {grown} kB from {before} kB", store.target);
+    assert!(grown <= work_mem + 64 * 1024, "grown by {grown} kB");
+}
