@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use message_store_core::arguments::{BatchSize, DEFAULT_GLOBAL_POSITION, UNLIMITED};
+use message_store_core::arguments::{BatchSize, DEFAULT_GLOBAL_POSITION};
 
 use crate::connection::Connection;
 use crate::engine::arguments::Arguments;
@@ -29,12 +29,12 @@ fn get_all_messages(connection: &Rc<Connection>, arguments: &Arguments<'_>) -> R
     let position = arguments.integer(0)?.unwrap_or(DEFAULT_GLOBAL_POSITION);
     let batch_size = arguments.integer(1)?;
     with_store(connection, arguments.text(2), |store| {
-        let limit = BatchSize::checked(batch_size)?.limit()?.unwrap_or(UNLIMITED);
+        let limit = BatchSize::checked(batch_size)?.limit()?;
         if !is_readable(connection, store)? {
             return Ok(Box::new(NoRows) as Box<dyn Rows>);
         }
         let mut statement = connection.statement(store, Query::AllMessages)?;
-        statement.start(&[position.into(), limit.into()])?;
-        Ok(Box::new(MessageRows::new(Source::Kept(statement), Filter::default(), None)))
+        statement.start(&[position.into()])?;
+        Ok(Box::new(MessageRows::new(Source::Kept(statement), Filter::default(), limit)))
     })
 }

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use message_store_core::arguments::{CategoryArguments, CategoryRead, UNLIMITED};
+use message_store_core::arguments::{CategoryArguments, CategoryRead};
 
 use crate::condition;
 use crate::connection::Connection;
@@ -52,9 +52,7 @@ fn get_category_messages(connection: &Rc<Connection>, arguments: &Arguments<'_>)
         let mut source = condition::source(connection, store, Query::CategoryMessages, read.condition)?;
         let limit = read.batch_size.limit()?;
         let filter = Filter { consumer_group: read.consumer_group, correlation: read.correlation.map(<[u8]>::to_vec) };
-        // Rows that are passed over do not count, so behind a filter the limit is not the statement's.
-        let statement_limit = limit.filter(|_| filter.is_empty()).unwrap_or(UNLIMITED);
-        source.statement_mut().start(&[read.category.into(), read.position.into(), statement_limit.into()])?;
+        source.statement_mut().start(&[read.category.into(), read.position.into()])?;
         Ok(Box::new(MessageRows::new(source, filter, limit)))
     })
 }

@@ -59,9 +59,9 @@ unsafe fn check_version(api: *const ffi::sqlite3_api_routines) -> Result<()> {
 
 /// A copy of the text in the memory of a host whose API was not taken.
 unsafe fn printed(api: *const ffi::sqlite3_api_routines, text: &str) -> *mut c_char {
-    let (Some(api), Ok(text)) = (unsafe { api.as_ref() }, std::ffi::CString::new(text)) else {
-        return std::ptr::null_mut();
-    };
+    // SAFETY: the caller's API is that of the host, or null.
+    let mprintf = unsafe { api.as_ref() }.and_then(|api| api.mprintf);
+    let (Some(mprintf), Ok(text)) = (mprintf, std::ffi::CString::new(text)) else { return std::ptr::null_mut() };
     // SAFETY: the text is NUL-terminated, and the format takes one.
-    api.mprintf.map_or(std::ptr::null_mut(), |mprintf| unsafe { mprintf(c"%s".as_ptr(), text.as_ptr()) })
+    unsafe { mprintf(c"%s".as_ptr(), text.as_ptr()) }
 }

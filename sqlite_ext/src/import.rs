@@ -27,9 +27,7 @@ fn import_messages<'a>(connection: &Rc<Connection>, arguments: &'a Arguments<'a>
     let messages = Batch::parse(arguments.text(0))?;
     let count = with_store(connection, arguments.text(1), |store| {
         let messages = read(&messages)?;
-        transaction::write(connection, store, || {
-            transaction::all_or_nothing(connection, store, || insert(connection, store, &messages))
-        })
+        transaction::write_all(connection, store, || insert(connection, store, &messages))
     })?;
     Ok(count.into())
 }

@@ -79,11 +79,6 @@ pub struct Filter {
 }
 
 impl Filter {
-    /// Whether it passes over nothing, so that SQLite can count the rows.
-    pub fn is_empty(&self) -> bool {
-        self.consumer_group.is_none() && self.correlation.is_none()
-    }
-
     fn keeps(&self, row: &Statement) -> bool {
         self.consumer_group.is_none_or(|group| row.text(STREAM_NAME).is_some_and(|name| group.reads(name)))
             && self.correlation.as_deref().is_none_or(|correlation| correlates(row.text(METADATA), correlation))
@@ -101,15 +96,16 @@ fn correlates(metadata: Option<&[u8]>, correlation: &[u8]) -> bool {
 pub struct MessageRows {
     source: Source,
     filter: Filter,
-    /// How many more are returned; `None` where the statement has the limit.
     left: Option<i64>,
 }
 
 impl MessageRows {
-    /// The rows of a started statement. Behind a filter, `limit` bounds those that it keeps.
+    /// The rows of a started statement, at most `limit` of those that the filter keeps.
+    ///
+    /// The statements have no LIMIT of their own: SQLite from 3.50 on prepares a statement anew for each value bound
+    /// there, which makes a small read three times slower.
     pub fn new(source: Source, filter: Filter, limit: Option<i64>) -> Self {
-        let left = if filter.is_empty() { None } else { limit };
-        Self { source, filter, left }
+        Self { source, filter, left: limit }
     }
 }
 

@@ -161,15 +161,13 @@ fn refuse_other_objects(connection: &Rc<Connection>, store: &Store) -> Result<()
 fn clear_namespace<'a>(connection: &Rc<Connection>, arguments: &'a Arguments<'a>) -> Result<Answer<'a>> {
     let name = namespace_name::check(arguments.text(0))?;
     let removed = with_store(connection, Some(name.as_bytes()), |store| {
-        transaction::write(connection, store, || {
-            transaction::all_or_nothing(connection, store, || {
-                let db = connection.db;
-                db.execute(&store.sql("DELETE FROM {schema}\"{prefix}messages\""), &[])?;
-                let removed = db.changes();
-                let sequence = store.sql("DELETE FROM {schema}sqlite_sequence WHERE name = '{prefix}messages'");
-                db.execute(&sequence, &[])?;
-                Ok(removed)
-            })
+        transaction::write_all(connection, store, || {
+            let db = connection.db;
+            db.execute(&store.sql("DELETE FROM {schema}\"{prefix}messages\""), &[])?;
+            let removed = db.changes();
+            let sequence = store.sql("DELETE FROM {schema}sqlite_sequence WHERE name = '{prefix}messages'");
+            db.execute(&sequence, &[])?;
+            Ok(removed)
         })
     })?;
     Ok(removed.into())

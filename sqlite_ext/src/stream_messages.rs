@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use message_store_core::arguments::{StreamRead, UNLIMITED};
+use message_store_core::arguments::StreamRead;
 
 use crate::condition;
 use crate::connection::Connection;
@@ -34,11 +34,7 @@ fn get_stream_messages(connection: &Rc<Connection>, arguments: &Arguments<'_>) -
         }
         let mut source = condition::source(connection, store, Query::StreamMessages, read.condition)?;
         let limit = read.batch_size.limit()?;
-        source.statement_mut().start(&[
-            read.stream_name.into(),
-            read.position.into(),
-            limit.unwrap_or(UNLIMITED).into(),
-        ])?;
-        Ok(Box::new(MessageRows::new(source, Filter::default(), None)))
+        source.statement_mut().start(&[read.stream_name.into(), read.position.into()])?;
+        Ok(Box::new(MessageRows::new(source, Filter::default(), limit)))
     })
 }

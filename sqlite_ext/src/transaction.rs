@@ -14,35 +14,47 @@ use crate::store::Store;
 /// Does `work` with the write lock of the store's database held, so that what it reads stays true until it has
 /// written. In the host's transaction it follows the host's commit or rollback; else it is committed here.
 ///
-/// `work` must leave nothing behind when it fails in the host's transaction: its last statement is its only one that
-/// writes, or it is `all_or_nothing`.
+/// `work` must leave nothing behind when it fails: its last statement is its only one that writes. `write_all` is for
+/// any other.
 pub fn write<T>(connection: &Rc<Connection>, store: &Rc<Store>, work: impl FnOnce() -> Result<T>) -> Result<T> {
-    let db = connection.db;
-    // In autocommit a statement of the host's that writes has a transaction, too, and it cannot be committed before
-    // the statement's end.
-    let own = db.is_autocommit() && db.transaction_state(None) != TransactionState::Write;
-    if !own {
+    if is_hosted(connection) {
         lock(connection, store)?;
         return work();
     }
+    in_own(connection, store, work)
+}
+
+/// The same for `work` that writes more than once: it is done wholly, or undone.
+pub fn write_all<T>(connection: &Rc<Connection>, store: &Rc<Store>, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    if is_hosted(connection) {
+        lock(connection, store)?;
+        return all_or_nothing(connection, store, work);
+    }
+    in_own(connection, store, work)
+}
+
+/// Whether the host has a transaction. In autocommit a statement of the host's that writes has one, too, and it cannot
+/// be committed before the statement's end.
+fn is_hosted(connection: &Connection) -> bool {
+    !connection.db.is_autocommit() || connection.db.transaction_state(None) == TransactionState::Write
+}
+
+fn in_own<T>(connection: &Rc<Connection>, store: &Rc<Store>, work: impl FnOnce() -> Result<T>) -> Result<T> {
     run(connection, Query::Begin)?;
     let result = lock(connection, store).and_then(|()| work()).and_then(|value| {
         waiting(connection, None, || run(connection, Query::Commit))?;
         Ok(value)
     });
     // A full disk and some others end the transaction by themselves.
-    if result.is_err() && !db.is_autocommit() {
+    if result.is_err() && !connection.db.is_autocommit() {
         drop(run(connection, Query::Rollback));
     }
     result
 }
 
-/// Does `work`, which writes more than once, so that it leaves nothing behind when it fails. The write lock is held.
-pub fn all_or_nothing<T>(
-    connection: &Rc<Connection>,
-    store: &Rc<Store>,
-    work: impl FnOnce() -> Result<T>,
-) -> Result<T> {
+/// Undoes what `work` has written when it fails. In a transaction of our own that is the rollback's doing: a savepoint
+/// makes SQLite keep a copy of every page, which takes as long as the writing.
+fn all_or_nothing<T>(connection: &Rc<Connection>, store: &Rc<Store>, work: impl FnOnce() -> Result<T>) -> Result<T> {
     let db = connection.db;
     // Not possible while a statement of the host's is writing.
     let has_savepoint = db.execute("SAVEPOINT message_store", &[]).is_ok();

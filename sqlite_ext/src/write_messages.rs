@@ -29,13 +29,13 @@ fn write_messages<'a>(connection: &Rc<Connection>, arguments: &'a Arguments<'a>)
     let stream_name = arguments.text(0);
     let written = with_store(connection, arguments.text(3), |store| {
         let messages = read(&messages)?;
-        transaction::write(connection, store, || {
+        transaction::write_all(connection, store, || {
             let version = stream_version(connection, store, stream_name)?;
             let first = expected_version::next_position(stream_name, version, expected)?;
             if messages.is_empty() {
                 return Ok("[]".to_owned());
             }
-            transaction::all_or_nothing(connection, store, || insert(connection, store, stream_name, &messages, first))
+            insert(connection, store, stream_name, &messages, first)
         })
     })?;
     Ok(written.into())

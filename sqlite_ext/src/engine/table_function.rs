@@ -28,8 +28,9 @@ pub struct Value<'a>(&'a mut ffi::sqlite3_context);
 impl Value<'_> {
     /// A text, or NULL.
     pub fn text(&mut self, text: Option<&[u8]>) {
-        // SAFETY: the context of the running callback. Without a result it is NULL.
+        // Without a result it is NULL.
         if let Some(text) = text {
+            // SAFETY: the context of the running callback.
             unsafe { give_text(self.0, text) };
         }
     }
