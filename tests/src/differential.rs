@@ -37,11 +37,15 @@ impl Side {
     }
 }
 
-/// Runs `count` operations, made up from `seed`, on both stores. Fails at the first difference.
+/// Differences after which a run is given up.
+const MANY: usize = 10;
+
+/// Runs `count` operations, made up from `seed`, on both stores, and fails if an answer differed.
 pub fn run(left: &Store, right: &Store, seed: u64, count: usize) -> Seen {
     let mut generator = Generator::new(seed);
     let mut sides = [Side::of(left), Side::of(right)];
     let mut seen = Seen::default();
+    let mut differences = Vec::new();
     for number in 0..count {
         let operation = generator.next_operation();
         let [l, r] = sides.each_mut().map(|side| side.run(&operation));
@@ -61,9 +65,18 @@ pub fn run(left: &Store, right: &Store, seed: u64, count: usize) -> Seen {
             Err(failure) => *seen.failed.entry(failure.sqlstate.clone()).or_default() += 1,
         }
         let (l, r) = (comparable(l, operation.ordered), comparable(r, operation.ordered));
-        let Operation { actor, sql, .. } = &operation;
-        assert_eq!(l, r, "seed {seed}, operation {number} ({actor:?}), {} and {}: {sql}", left.target, right.target);
+        if l != r {
+            let Operation { actor, sql, .. } = &operation;
+            differences.push(format!(
+                "operation {number} ({actor:?}): {sql}\n  {}: {l:?}\n  {}: {r:?}",
+                left.target, right.target
+            ));
+        }
+        if differences.len() == MANY {
+            break;
+        }
     }
+    assert!(differences.is_empty(), "seed {seed}, {} differences:\n{}", differences.len(), differences.join("\n"));
     for side in &mut sides {
         side.main.ok("ROLLBACK");
     }

@@ -46,7 +46,7 @@ const METADATA: [&str; 14] = [
     "5",
 ];
 
-const CONDITIONS: [&str; 24] = [
+const CONDITIONS: [&str; 26] = [
     "position > 1",
     "position > 1",
     "messages.position = 0",
@@ -69,6 +69,8 @@ const CONDITIONS: [&str; 24] = [
     "nonsense",
     "1/0 = 1",
     "true -- comment",
+    "true) -- comment",
+    "/* comment */ true",
     "1",
     "true; DROP TABLE messages",
 ];
