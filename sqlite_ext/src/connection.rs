@@ -56,6 +56,14 @@ impl Connection {
         self.is_armed.get()
     }
 
+    /// Forgets that any tables were found: some are not there any more.
+    pub fn check_again(&self) {
+        self.main.is_checked.set(false);
+        for store in self.attached.borrow().iter() {
+            store.is_checked.set(false);
+        }
+    }
+
     /// Finalizes every idle statement: the host closes the connection.
     pub fn release_statements(&self) {
         self.is_armed.set(false);

@@ -37,6 +37,8 @@ mod message_rows;
 mod namespace_file;
 mod namespace_functions;
 mod namespaces;
+#[cfg(debug_assertions)]
+mod provoked;
 mod register;
 mod registry;
 mod schema;

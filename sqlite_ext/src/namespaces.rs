@@ -19,25 +19,34 @@ use crate::store::Store;
 
 /// Does `work` with the store that the argument names.
 ///
-/// Another connection may have deleted the namespace, and created one of the same name, since it was attached. What is
-/// attached has no tables then, so the store is looked up once more.
+/// Its tables may have gone since they were checked: the host has rolled back the transaction that created them, or
+/// another connection has deleted the namespace, and perhaps created one of the same name. So the store is looked up
+/// once more.
 pub fn with_store<T>(
     connection: &Rc<Connection>,
     argument: Option<&[u8]>,
     work: impl Fn(&Rc<Store>) -> Result<T>,
 ) -> Result<T> {
     let store = resolve(connection, argument)?;
-    match work(&store) {
-        Err(failure) if failure.is_missing_table() && !store.is_default() => {
-            forget(connection, &store);
-            let store = resolve(connection, argument)?;
-            work(&store).map_err(|failure| match failure {
-                failure if failure.is_missing_table() => Error::NotAMessageStore(store.namespace.clone()).into(),
-                failure => failure,
-            })
-        }
-        result => result,
+    let failure = match work(&store) {
+        Err(failure) if failure.is_missing_table() || is_no_store(&failure) => failure,
+        result => return result,
+    };
+    store.is_checked.set(false);
+    store.pool.clear();
+    if store.is_default() {
+        return if failure.is_missing_table() { work(&store) } else { Err(failure) };
     }
+    forget(connection, &store);
+    let store = resolve(connection, argument)?;
+    work(&store).map_err(|failure| match failure {
+        failure if failure.is_missing_table() => Error::NotAMessageStore(store.namespace.clone()).into(),
+        failure => failure,
+    })
+}
+
+fn is_no_store(failure: &Failure) -> bool {
+    matches!(failure, Failure::Rule(Error::NotAMessageStore(_)))
 }
 
 /// The store that the argument names, the default one for NULL.

@@ -38,6 +38,11 @@ pub(crate) fn register_on(db: Db) -> Result<()> {
     for function in TABLE_FUNCTIONS {
         table_function::register(&connection, function)?;
     }
+    #[cfg(debug_assertions)]
+    {
+        scalar::register(&connection, &crate::provoked::FUNCTION)?;
+        table_function::register(&connection, &crate::provoked::TABLE_FUNCTION)?;
+    }
     Ok(())
 }
 

@@ -244,42 +244,53 @@ unsafe extern "C" fn filter(
             // The statement of an earlier scan goes back before a new one is asked for.
             cursor.rows = None;
             cursor.row = 0;
-            cursor.rows = Some((table.function.open)(&table.connection, &arguments)?);
-            Ok(())
+            match cursor.start(table, &arguments) {
+                // A kept statement finds out only when it runs that its tables are gone.
+                Err(failure) if failure.is_missing_table() => {
+                    table.connection.check_again();
+                    cursor.start(table, &arguments)
+                }
+                started => started,
+            }
         })
     }
 }
 
 unsafe extern "C" fn next(cursor: *mut ffi::sqlite3_vtab_cursor) -> c_int {
     // SAFETY: SQLite hands over a cursor of `open`.
-    unsafe { advance(cursor, |_, _| Ok(())) }
+    unsafe {
+        advance(cursor, |_, cursor| match &mut cursor.rows {
+            Some(rows) => rows.next(),
+            None => Ok(false),
+        })
+    }
 }
 
-/// Prepares the cursor, then goes to its next row. Without rows left, or after a failure, it has none.
+impl Cursor {
+    /// Starts the call and goes to its first row.
+    fn start(&mut self, table: &Table, arguments: &Arguments<'_>) -> Result<bool> {
+        let mut rows = (table.function.open)(&table.connection, arguments)?;
+        let found = rows.next()?;
+        self.rows = Some(rows);
+        Ok(found)
+    }
+}
+
+/// Goes to a row by `step`, which says whether there is one. Without one, or after a failure, none is left.
 unsafe fn advance(
     cursor: *mut ffi::sqlite3_vtab_cursor,
-    prepare: impl FnOnce(&Table, &mut Cursor) -> Result<()>,
+    step: impl FnOnce(&Table, &mut Cursor) -> Result<bool>,
 ) -> c_int {
     // SAFETY: the caller's cursor is one of `open`, in use by this callback alone; SQLite has set its table, which
     // outlives it.
     let (table, cursor) = unsafe { (&mut *(*cursor).pVtab.cast::<Table>(), &mut *cursor.cast::<Cursor>()) };
-    let result = guarded(|| {
-        prepare(table, cursor)?;
-        let found = match &mut cursor.rows {
-            Some(rows) => rows.next()?,
-            None => false,
-        };
-        if !found {
-            cursor.rows = None;
-        }
-        cursor.row += 1;
-        Ok(())
-    });
-    if result.is_err() {
+    let result = guarded(|| step(table, cursor));
+    if !matches!(result, Ok(true)) {
         quietly(|| cursor.rows = None);
     }
+    cursor.row += 1;
     // SAFETY: the message of a table is SQLite's to free.
-    unsafe { report(result, &raw mut table.base.zErrMsg) }
+    unsafe { report(result.map(drop), &raw mut table.base.zErrMsg) }
 }
 
 unsafe extern "C" fn eof(cursor: *mut ffi::sqlite3_vtab_cursor) -> c_int {
