@@ -25,11 +25,11 @@ test: setup lint test-core test-postgres ## Everything that a change must pass; 
 
 .PHONY: test-long
 test-long: setup install-for-tests ## The differential test over 100,000 operations
-	MESSAGE_STORE_OPERATIONS=100000 cargo test -p message-store-tests --test differential -- --nocapture
+	PG_CONFIG=$(TEST_PG_CONFIG) MESSAGE_STORE_OPERATIONS=100000 cargo test -p message-store-tests --test differential -- --nocapture
 
 .PHONY: bench
-bench: setup install-for-tests ## Speed beside genuine Message DB
-	cargo run --quiet -p message-store-tests --bin bench
+bench: setup install-for-tests ## Speed beside genuine Message DB; BENCH="write hash" picks workloads
+	PG_CONFIG=$(TEST_PG_CONFIG) cargo run --quiet -p message-store-tests --bin bench -- $(BENCH)
 
 .PHONY: lint
 lint: ## Formatting and clippy, each crate by itself: their features must not mix

@@ -22,6 +22,11 @@ pub struct Cluster {
 impl Cluster {
     /// The cluster that the tests of one process share. It runs without fsync and in little memory.
     pub fn shared() -> &'static Cluster {
+        Cluster::shared_with(&["fsync=off", "shared_buffers=16MB"])
+    }
+
+    /// The shared cluster with other settings, which must be asked for before anything else has started it.
+    pub fn shared_with(settings: &[&str]) -> &'static Cluster {
         static SHARED: OnceLock<Cluster> = OnceLock::new();
         extern "C" fn stop_shared() {
             if let Some(cluster) = SHARED.get() {
@@ -29,7 +34,7 @@ impl Cluster {
             }
         }
         SHARED.get_or_init(|| {
-            let cluster = Cluster::start(&["fsync=off", "shared_buffers=16MB"]);
+            let cluster = Cluster::start(settings);
             // SAFETY: the function has C's calling convention, touches only a static and does not unwind.
             let registered = unsafe { libc::atexit(stop_shared) };
             assert_eq!(registered, 0, "atexit");
