@@ -5,10 +5,11 @@ use message_store_core::arguments::{CategoryArguments, CategoryRead};
 use pgrx::pg_sys::{Datum, INT2OID, INT8OID, VARCHAROID};
 
 use crate::call::{Answer, Call, sql_functions};
+use crate::namespace::{self, Use};
 use crate::rows::Rows;
 use crate::spi::{Parameter, connected};
 use crate::statements::Statement;
-use crate::{namespace, notices, settings};
+use crate::{notices, settings};
 
 sql_functions! {
     "message_store_get_category_messages" => get_category_messages;
@@ -43,6 +44,7 @@ fn get_category_messages(call: &Call<'_>) -> Result<Answer> {
         Parameter { kind: INT8OID, value: group.map(|group| Datum::from(group.member)) },
         Parameter { kind: INT2OID, value: group.map(|group| Datum::from(group.size)) },
     ];
+    store.lock(Use::Read)?;
     connected(|spi| {
         let statement =
             Statement::CategoryMessages { correlation: read.correlation.is_some(), consumer_group: group.is_some() };

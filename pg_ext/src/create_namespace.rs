@@ -1,46 +1,100 @@
-//! `create_namespace`.
+//! `create_namespace` and `register_namespace`.
 
 use message_store_core::{Error, Result, namespace_name};
-use pgrx::pg_sys;
+use pgrx::pg_sys::{self, Datum, JSONBOID, VARCHAROID};
 
 use crate::call::{Answer, Call, sql_functions};
-use crate::namespace::schema_oid;
-use crate::spi::{connected, text_datum};
+use crate::namespace::{check_ownership, relation_oid, relation_owner, schema_oid, schema_owner};
+use crate::registry::recorded_owner;
+use crate::spi::{Parameter, Spi, connected, text_datum};
 use crate::store_objects;
 
 sql_functions! {
     "message_store_create_namespace" => create_namespace;
+    "message_store_register_namespace" => register_namespace;
 }
 
 /// `create_namespace(name, token_hash, description, metadata)`: the name.
 fn create_namespace(call: &Call<'_>) -> Result<Answer> {
     let name = call.text(0);
     let name = namespace_name::check(name.as_deref())?;
-    if name != namespace_name::DEFAULT {
-        return Err(Error::NamespaceDoesNotExist(Some(name.to_owned())));
-    }
-    complete_default_store()?;
+    connected(|spi| {
+        if name == namespace_name::DEFAULT {
+            return complete_default_store(spi);
+        }
+        if recorded_owner(name).is_some() {
+            return Err(Error::NamespaceExists(name.to_owned()));
+        }
+        if schema_oid(name).is_some() {
+            return Err(Error::NotARegisteredNamespace(name.to_owned()));
+        }
+        // The registry first: of two who create the same namespace, one waits there for the other.
+        // SAFETY: reads the backend's state.
+        record(spi, call, name, unsafe { pg_sys::GetUserId() })?;
+        spi.script(&format!("CREATE SCHEMA \"{name}\""));
+        let schema = schema_oid(name).ok_or_else(|| Error::NamespaceDoesNotExist(Some(name.to_owned())))?;
+        store_objects::create_missing(spi, name, schema)?;
+        Ok(())
+    })?;
     Ok(Some(text_datum(name.as_bytes())))
 }
 
+/// `register_namespace(name, token_hash, description, metadata)`: the name.
+fn register_namespace(call: &Call<'_>) -> Result<Answer> {
+    let name = call.text(0);
+    let name = namespace_name::check(name.as_deref())?;
+    if name == namespace_name::DEFAULT || recorded_owner(name).is_some() {
+        return Err(Error::NamespaceExists(name.to_owned()));
+    }
+    let refused = || Error::NotAMessageStore(name.to_owned());
+    let schema = schema_oid(name).ok_or_else(refused)?;
+    check_ownership(schema, name);
+    store_objects::check_table(name, schema)?;
+    let owner = schema_owner(schema).ok_or_else(refused)?;
+    if relation_oid("messages", schema).and_then(relation_owner) != Some(owner) {
+        return Err(refused());
+    }
+    connected(|spi| record(spi, call, name, owner))?;
+    Ok(Some(text_datum(name.as_bytes())))
+}
+
+/// Adds a namespace to the registry, with the caller's rights.
+fn record(spi: &Spi, call: &Call<'_>, name: &str, owner: pg_sys::Oid) -> Result<()> {
+    let text = |index| Parameter { kind: VARCHAROID, value: call.text(index).map(|text| text.datum()) };
+    let added = spi.run_text(
+        "INSERT INTO message_store.namespaces (name, owner, token_hash, description, metadata) \
+         VALUES ($1, $2::pg_catalog.regrole, $3, $4, $5) ON CONFLICT DO NOTHING",
+        &[
+            Parameter { kind: VARCHAROID, value: Some(text_datum(name.as_bytes())) },
+            Parameter { kind: pg_sys::OIDOID, value: Some(Datum::from(owner)) },
+            text(1),
+            text(2),
+            Parameter { kind: JSONBOID, value: call.jsonb(3) },
+        ],
+    );
+    match (added, recorded_owner(name)) {
+        (1.., _) => Ok(()),
+        (0, Some(_)) => Err(Error::NamespaceExists(name.to_owned())),
+        (0, None) => Err(Error::TokenHashInUse),
+    }
+}
+
 /// Creates what is missing of the default store. Nothing missing is a namespace that exists.
-fn complete_default_store() -> Result<()> {
+fn complete_default_store(spi: &Spi) -> Result<()> {
     let name = namespace_name::DEFAULT;
-    connected(|spi| {
-        let schema = schema_oid(name).ok_or(Error::DefaultStoreMissing)?;
-        let created = store_objects::create_missing(spi, name, schema)?;
-        if created.is_empty() {
-            return Err(Error::NamespaceExists(name.to_owned()));
-        }
-        // SAFETY: catalog look-up by a NUL-terminated name.
-        let role = unsafe { pg_sys::get_role_oid(c"message_store".as_ptr(), true) };
-        if role != pg_sys::InvalidOid {
-            store_objects::grant_to_role(spi, name);
-        }
-        // SAFETY: reads a flag of the backend.
-        if unsafe { pg_sys::creating_extension } {
-            store_objects::detach_from_extension(spi, name, &created);
-        }
-        Ok(())
-    })
+    let schema = schema_oid(name).ok_or(Error::DefaultStoreMissing)?;
+    let created = store_objects::create_missing(spi, name, schema)?;
+    if created.is_empty() {
+        return Err(Error::NamespaceExists(name.to_owned()));
+    }
+    // SAFETY: catalog look-up by a NUL-terminated name.
+    let role = unsafe { pg_sys::get_role_oid(c"message_store".as_ptr(), true) };
+    if role != pg_sys::InvalidOid {
+        store_objects::grant_to_role(spi, name);
+    }
+    // SAFETY: reads a flag of the backend.
+    if unsafe { pg_sys::creating_extension } {
+        store_objects::detach_from_extension(spi, name, &created);
+    }
+    Ok(())
 }

@@ -4,10 +4,11 @@ use message_store_core::Result;
 use pgrx::pg_sys::VARCHAROID;
 
 use crate::call::{Answer, Call, sql_functions};
+use crate::namespace::{self, Use};
+use crate::notices;
 use crate::rows::Rows;
 use crate::spi::{Parameter, connected};
 use crate::statements::Statement;
-use crate::{namespace, notices};
 
 sql_functions! {
     "message_store_get_last_stream_message" => get_last_stream_message;
@@ -21,6 +22,7 @@ fn get_last_stream_message(call: &Call<'_>) -> Result<Answer> {
     let rows = Rows::of(call);
     let parameters =
         [stream_name, kind].map(|text| Parameter { kind: VARCHAROID, value: text.map(|text| text.datum()) });
+    store.lock(Use::Read)?;
     connected(|spi| {
         let plan = Statement::LastMessage { of_type: kind.is_some() }.plan(spi, &store);
         spi.rows(plan, &parameters, &rows);

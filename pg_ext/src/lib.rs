@@ -3,15 +3,25 @@
 //! This crate is the glue between Postgres and the rules in `message-store-core`: it reads a call's arguments, lets the
 //! core decide, and carries out. The SQL that declares the functions, tables and views is in `sql/postgres`.
 
+mod all_messages;
+mod arrays;
 mod call;
 mod category_messages;
 mod create_namespace;
+mod delete_namespace;
+mod grants;
+mod horizon;
+mod import;
+mod jsonb;
 mod last_message;
+mod listings;
 mod lock;
 mod names;
 mod namespace;
+mod namespace_listings;
 mod notices;
 mod postgres_error;
+mod registry;
 mod report;
 mod rows;
 mod settings;
@@ -21,6 +31,7 @@ mod store_objects;
 mod stream_messages;
 mod stream_version;
 mod write;
+mod write_messages;
 
 pgrx::pg_module_magic!(name, version);
 
@@ -31,5 +42,6 @@ pgrx::extension_sql_file!(
     name = "message_functions",
     requires = ["types", "name_functions"]
 );
+pgrx::extension_sql_file!("../../sql/postgres/extension/registry.sql", name = "registry");
 pgrx::extension_sql_file!("../../sql/postgres/extension/namespace_functions.sql", name = "namespace_functions");
 pgrx::extension_sql_file!("../../sql/postgres/extension/default_store.sql", name = "default_store", finalize);

@@ -1,15 +1,21 @@
 //! Which store a call means, and whether the caller may use it.
+//!
+//! The `namespace` argument decides; without one, the first registered namespace that the `search_path` setting names;
+//! else it is the default store. The setting is read as it is written: Postgres' own reading of it leaves out the
+//! schemas that the caller may not use, and a tenant's write would land in the default store.
 
-use std::ffi::CString;
+use std::cell::RefCell;
+use std::ffi::{CStr, CString};
 
 use message_store_core::{Error, Result, namespace_name};
 use pgrx::pg_sys;
 
 use crate::call::Text;
 use crate::postgres_error::protect;
+use crate::registry::recorded_owner;
 
 /// A store that a call may use: its name, and the OIDs that its objects have now.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Store {
     /// The namespace.
     pub namespace: String,
@@ -19,27 +25,128 @@ pub struct Store {
     pub table: pg_sys::Oid,
 }
 
+/// How a call uses a store's table, and so how the table is locked until the transaction ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Use {
+    /// It reads.
+    Read,
+    /// It adds messages.
+    Write,
+    /// It adds messages at positions of its own choice, and nobody else may write meanwhile.
+    Import,
+    /// It removes the messages, or the table itself.
+    Delete,
+}
+
 impl Store {
     /// Whether this is the default store.
     pub fn is_default(&self) -> bool {
         self.namespace == namespace_name::DEFAULT
     }
+
+    /// Locks the table, and makes sure that the store is still the one that was resolved.
+    ///
+    /// Between the two it may have been deleted, and another may have been made under its name.
+    pub fn lock(&self, usage: Use) -> Result<()> {
+        let mode = match usage {
+            Use::Read => pg_sys::AccessShareLock,
+            Use::Write => pg_sys::RowExclusiveLock,
+            Use::Import => pg_sys::ShareRowExclusiveLock,
+            Use::Delete => pg_sys::AccessExclusiveLock,
+        };
+        let (table, mode) = (self.table, mode.cast_signed());
+        // SAFETY: a plain call; the lock is released when the transaction ends.
+        unsafe { protect(|| raw::LockRelationOid(table, mode)) };
+        if find(&self.namespace)? == *self {
+            Ok(())
+        } else {
+            Err(Error::NamespaceDoesNotExist(Some(self.namespace.clone())))
+        }
+    }
 }
 
-/// The store of a call: the one its `namespace` argument names, else the default one.
+/// The store of a call, once it is certain that the caller may use its schema.
 pub fn resolve(argument: Option<Text<'_>>) -> Result<Store> {
-    let name = match argument {
-        Some(name) => namespace_name::check(Some(name.bytes()))?,
-        None => namespace_name::DEFAULT,
+    let store = match argument {
+        Some(name) => find(namespace_name::check(Some(name.bytes()))?)?,
+        None => match from_search_path() {
+            Some(name) => find(&name)?,
+            None => find(namespace_name::DEFAULT)?,
+        },
     };
-    if name != namespace_name::DEFAULT {
-        return Err(Error::NamespaceDoesNotExist(Some(name.to_owned())));
-    }
-    let missing = || Error::DefaultStoreMissing;
+    check_usage(&store);
+    Ok(store)
+}
+
+/// The store of a namespace, whoever asks.
+pub fn find(name: &str) -> Result<Store> {
+    let missing = || {
+        if name == namespace_name::DEFAULT {
+            Error::DefaultStoreMissing
+        } else {
+            Error::NamespaceDoesNotExist(Some(name.to_owned()))
+        }
+    };
+    let owner = match name {
+        namespace_name::DEFAULT => None,
+        name => Some(recorded_owner(name).ok_or_else(missing)?),
+    };
     let schema = schema_oid(name).ok_or_else(missing)?;
-    check_usage(schema, name);
+    if owner.is_some() && owner != schema_owner(schema) {
+        return Err(Error::NamespaceOwnerChanged(name.to_owned()));
+    }
     let table = relation_oid("messages", schema).ok_or_else(missing)?;
+    if owner.is_some() && owner != relation_owner(table) {
+        return Err(Error::NamespaceOwnerChanged(name.to_owned()));
+    }
     Ok(Store { namespace: name.to_owned(), schema, table })
+}
+
+/// The first registered namespace in the `search_path` setting as written, the default one included.
+fn from_search_path() -> Option<String> {
+    thread_local! {
+        /// The setting as it was last read, and the names in it.
+        static LAST: RefCell<(CString, Vec<String>)> = RefCell::default();
+    }
+    // SAFETY: the setting is a NUL-terminated text that stays while it is compared and copied.
+    let setting = unsafe { CStr::from_ptr(pg_sys::namespace_search_path) };
+    LAST.with_borrow_mut(|(text, names)| {
+        if text.as_c_str() != setting {
+            *names = identifiers(setting);
+            *text = setting.to_owned();
+        }
+        names.iter().find_map(|name| {
+            let user = (name == "$user").then(current_user);
+            let name = user.as_deref().unwrap_or(name);
+            let valid = namespace_name::check(Some(name.as_bytes())).is_ok();
+            let registered = || name == namespace_name::DEFAULT || recorded_owner(name).is_some();
+            (valid && registered()).then(|| name.to_owned())
+        })
+    })
+}
+
+/// The identifiers in a list, as Postgres reads them; none where it could not.
+fn identifiers(list: &CStr) -> Vec<String> {
+    // SAFETY: the splitter writes into the copy, which is as long as the text; its list is of pointers into it.
+    unsafe {
+        let copy = pg_sys::pstrdup(list.as_ptr());
+        let mut names = std::ptr::null_mut();
+        if !pg_sys::SplitIdentifierString(copy, b',' as std::ffi::c_char, &mut names) || names.is_null() {
+            return Vec::new();
+        }
+        let count = usize::try_from((*names).length).unwrap_or(0);
+        (0..count)
+            .map(|i| CStr::from_ptr((*(*names).elements.add(i)).ptr_value.cast()).to_string_lossy().into_owned())
+            .collect()
+    }
+}
+
+fn current_user() -> String {
+    // SAFETY: a catalog look-up; the name is null for a role that was dropped.
+    unsafe {
+        let name = pg_sys::GetUserNameFromId(pg_sys::GetUserId(), true);
+        if name.is_null() { String::new() } else { CStr::from_ptr(name).to_string_lossy().into_owned() }
+    }
 }
 
 /// The OID of a schema, `None` when there is none of that name.
@@ -56,6 +163,41 @@ pub fn relation_oid(name: &str, schema: pg_sys::Oid) -> Option<pg_sys::Oid> {
     existing(unsafe { pg_sys::get_relname_relid(name.as_ptr(), schema) })
 }
 
+/// The owner of a schema.
+pub fn schema_owner(schema: pg_sys::Oid) -> Option<pg_sys::Oid> {
+    owner(pg_sys::SysCacheIdentifier::NAMESPACEOID, schema, pg_sys::Anum_pg_namespace_nspowner)
+}
+
+/// The owner of a relation.
+pub fn relation_owner(relation: pg_sys::Oid) -> Option<pg_sys::Oid> {
+    owner(pg_sys::SysCacheIdentifier::RELOID, relation, pg_sys::Anum_pg_class_relowner)
+}
+
+fn owner(cache: pg_sys::SysCacheIdentifier::Type, object: pg_sys::Oid, column: u32) -> Option<pg_sys::Oid> {
+    u32::try_from(catalog_value(cache, object, column)?).ok().map(pg_sys::Oid::from)
+}
+
+/// A column of a catalog's row, of a type that is passed by value; `None` without the row.
+pub fn catalog_value(cache: pg_sys::SysCacheIdentifier::Type, object: pg_sys::Oid, column: u32) -> Option<usize> {
+    let (cache, column) = (cache.cast_signed(), pg_sys::AttrNumber::try_from(column).ok()?);
+    // SAFETY: a catalog look-up; the row is released after its value is copied.
+    unsafe {
+        let row = pg_sys::SearchSysCache1(cache, pg_sys::Datum::from(object));
+        if row.is_null() {
+            return None;
+        }
+        let mut is_null = false;
+        let value = pg_sys::SysCacheGetAttr(cache, row, column, &mut is_null);
+        pg_sys::ReleaseSysCache(row);
+        Some(value.value())
+    }
+}
+
+/// The OID in a datum.
+pub fn oid_of(value: pg_sys::Datum) -> Option<pg_sys::Oid> {
+    u32::try_from(value.value()).ok().map(pg_sys::Oid::from)
+}
+
 fn existing(oid: pg_sys::Oid) -> Option<pg_sys::Oid> {
     (oid != pg_sys::InvalidOid).then_some(oid)
 }
@@ -63,23 +205,37 @@ fn existing(oid: pg_sys::Oid) -> Option<pg_sys::Oid> {
 /// Raises Postgres' error for a schema that the caller may not use.
 ///
 /// The privilege is checked by name look-ups only, and a kept plan does none: so it is checked here, at each call.
-fn check_usage(schema: pg_sys::Oid, name: &str) {
+fn check_usage(store: &Store) {
     // SAFETY: a catalog look-up.
-    let result = unsafe { pg_sys::pg_namespace_aclcheck(schema, pg_sys::GetUserId(), pg_sys::ACL_USAGE.into()) };
+    let result = unsafe { pg_sys::pg_namespace_aclcheck(store.schema, pg_sys::GetUserId(), pg_sys::ACL_USAGE) };
+    refuse(result, pg_sys::ObjectType::OBJECT_SCHEMA, &store.namespace);
+}
+
+/// Raises Postgres' error for a schema that the caller does not own.
+pub fn check_ownership(schema: pg_sys::Oid, name: &str) {
+    // SAFETY: a catalog look-up.
+    if !unsafe { pg_sys::pg_namespace_ownercheck(schema, pg_sys::GetUserId()) } {
+        refuse(pg_sys::AclResult::ACLCHECK_NOT_OWNER, pg_sys::ObjectType::OBJECT_SCHEMA, name);
+    }
+}
+
+/// Raises Postgres' error for a privilege that was looked for and not found.
+pub fn refuse(result: pg_sys::AclResult::Type, kind: pg_sys::ObjectType::Type, name: &str) {
     if result != pg_sys::AclResult::ACLCHECK_OK {
         let name = CString::new(name).unwrap_or_default();
         let name = name.as_ptr();
         // SAFETY: raises the error; the name outlives the call.
-        unsafe { protect(|| raw::aclcheck_error(result, pg_sys::ObjectType::OBJECT_SCHEMA, name)) };
+        unsafe { protect(|| raw::aclcheck_error(result, kind, name)) };
     }
 }
 
 mod raw {
-    use std::ffi::c_char;
+    use std::ffi::{c_char, c_int};
 
-    use pgrx::pg_sys::{AclResult, ObjectType};
+    use pgrx::pg_sys::{AclResult, ObjectType, Oid};
 
     unsafe extern "C-unwind" {
         pub fn aclcheck_error(result: AclResult::Type, kind: ObjectType::Type, name: *const c_char);
+        pub fn LockRelationOid(relation: Oid, mode: c_int);
     }
 }

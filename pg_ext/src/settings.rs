@@ -22,6 +22,13 @@ pub fn debug_get() -> bool {
     debug_is_on(value(c"message_store.debug_get")) || debug()
 }
 
+/// Whether a superuser's session reads everything without regard to the horizon. It is there for the tests, which must
+/// be able to see what the horizon prevents.
+pub fn without_horizon() -> bool {
+    // SAFETY: reads the backend's state.
+    debug_is_on(value(c"message_store.test_without_horizon")) && unsafe { pg_sys::superuser() }
+}
+
 fn debug() -> bool {
     debug_is_on(value(c"message_store.debug"))
 }

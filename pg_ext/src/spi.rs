@@ -4,7 +4,7 @@
 //! plan, so this goes to the functions themselves. Every statement is run as a writing one (`read_only` off): that is
 //! what makes it see what the same SQL statement wrote before, and take its snapshot after a lock was waited for.
 
-use std::ffi::{CString, c_int};
+use std::ffi::{CStr, CString, c_int};
 use std::ptr::null_mut;
 
 use message_store_core::Result;
@@ -106,6 +106,63 @@ impl Spi {
     pub fn rows(&self, plan: Plan, parameters: &[Parameter], rows: &Rows) {
         let receiver = rows.receiver();
         self.execute(plan, parameters, 0, receiver.pointer());
+    }
+
+    /// Runs a query against a snapshot and adds what it returns to `rows`.
+    pub fn rows_at(&self, _snapshot: &LatestSnapshot, plan: Plan, parameters: &[Parameter], rows: &Rows) {
+        let receiver = rows.receiver();
+        let mut options = options(parameters, 0, receiver.pointer(), false);
+        // A reading statement takes the snapshot that is active.
+        options.read_only = true;
+        // SAFETY: plain call; the plan is kept, parameters and receiver outlive the call.
+        check(unsafe { protect(|| raw::SPI_execute_plan_extended(plan.0, &options)) });
+    }
+
+    /// Runs a statement and returns the first column of all its rows, bigints that are not NULL.
+    pub fn bigints(&self, plan: Plan, parameters: &[Parameter]) -> Vec<i64> {
+        self.execute(plan, parameters, 0, null_mut());
+        // SAFETY: the statement succeeded, so the table is set, and holds as many rows as were processed.
+        unsafe {
+            let table = pg_sys::SPI_tuptable;
+            if table.is_null() {
+                return Vec::new();
+            }
+            let count = usize::try_from(pg_sys::SPI_processed).unwrap_or(0);
+            let rows = std::slice::from_raw_parts((*table).vals, count);
+            let mut is_null = false;
+            let values = rows
+                .iter()
+                .map(|row| pg_sys::SPI_getbinval(*row, (*table).tupdesc, 1, &mut is_null).value().cast_signed() as i64)
+                .collect();
+            pg_sys::SPI_freetuptable(table);
+            values
+        }
+    }
+
+    /// Plans and runs a text of our own, and says how many rows it was about.
+    pub fn run_text(&self, sql: &str, parameters: &[Parameter]) -> u64 {
+        let sql = c_string(sql);
+        let options = options(parameters, 0, null_mut(), false);
+        let sql = sql.as_ptr();
+        // SAFETY: plain call; text and parameters outlive it. The count is that of the statement just run.
+        unsafe {
+            check(protect(|| raw::SPI_execute_extended(sql, &options)));
+            pg_sys::SPI_processed
+        }
+    }
+
+    /// Plans and runs a query of our own that gives one row with one text.
+    pub fn text_of(&self, sql: &str, parameters: &[Parameter]) -> Option<String> {
+        self.run_text(sql, parameters);
+        // SAFETY: the query succeeded; SPI_getvalue copies the text of a column, null for NULL.
+        unsafe {
+            if pg_sys::SPI_processed == 0 || pg_sys::SPI_tuptable.is_null() {
+                return None;
+            }
+            let table = pg_sys::SPI_tuptable;
+            let value = pg_sys::SPI_getvalue(*(*table).vals, (*table).tupdesc, 1);
+            (!value.is_null()).then(|| CStr::from_ptr(value).to_string_lossy().into_owned())
+        }
     }
 
     /// Plans and runs a text that a caller had a part in, with the caller's rights, and adds its result to `rows`.
@@ -212,6 +269,31 @@ impl Drop for PlannerSettings {
         if !std::thread::panicking() {
             // SAFETY: closes the level opened in narrow.
             unsafe { pg_sys::AtEOXact_GUC(true, self.level) };
+        }
+    }
+}
+
+/// A snapshot as of now, whatever the isolation level, active for as long as it lives.
+pub struct LatestSnapshot(());
+
+impl LatestSnapshot {
+    /// Takes the snapshot. It sees what this transaction has written, too.
+    pub fn push() -> Self {
+        // SAFETY: the order that Postgres asks for: what was written becomes visible, then the snapshot is taken.
+        unsafe {
+            pg_sys::CommandCounterIncrement();
+            pg_sys::PushActiveSnapshot(pg_sys::GetLatestSnapshot());
+        }
+        Self(())
+    }
+}
+
+impl Drop for LatestSnapshot {
+    fn drop(&mut self) {
+        // After an error the end of the transaction takes it off.
+        if !std::thread::panicking() {
+            // SAFETY: it is the one that push made active.
+            unsafe { pg_sys::PopActiveSnapshot() };
         }
     }
 }

@@ -5,7 +5,10 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 
-use pgrx::pg_sys::{self, INT2OID, INT8OID, JSONBOID, UUIDOID, VARCHAROID};
+use pgrx::pg_sys::{
+    self, BOOLOID, INT2OID, INT8ARRAYOID, INT8OID, JSONBARRAYOID, JSONBOID, TEXTARRAYOID, TIMESTAMPARRAYOID,
+    UUIDARRAYOID, UUIDOID, VARCHAROID,
+};
 
 use crate::namespace::Store;
 use crate::spi::{Plan, Planning, Spi};
@@ -17,6 +20,22 @@ pub enum Statement {
     StreamVersion,
     /// Adds a message.
     Insert,
+    /// Adds the messages of a batch.
+    InsertBatch,
+    /// Adds messages at given positions.
+    Import,
+    /// Whether there is any message: 1, or no row.
+    AnyMessage,
+    /// Moves the sequence of global positions.
+    SetGlobalPosition,
+    /// Some streams, found by skipping through the index.
+    StreamPage,
+    /// Streams, found by going through all of the index.
+    AllStreams,
+    /// The categories.
+    Categories,
+    /// Reads everything between two global positions.
+    AllMessages,
     /// Reads a stream.
     StreamMessages,
     /// Reads a category, perhaps only what is correlated with a category, perhaps only what a group's member reads.
@@ -47,7 +66,7 @@ impl Statement {
     }
 
     fn planning(self) -> Planning {
-        if self == Self::Insert { Planning::Free } else { Planning::ByIndex }
+        if matches!(self, Self::Insert | Self::InsertBatch | Self::Import) { Planning::Free } else { Planning::ByIndex }
     }
 
     /// The types of `$1`, `$2` and so on.
@@ -55,6 +74,23 @@ impl Statement {
         match self {
             Self::StreamVersion => &[VARCHAROID],
             Self::Insert => &[UUIDOID, VARCHAROID, INT8OID, VARCHAROID, JSONBOID, JSONBOID],
+            Self::InsertBatch => {
+                &[VARCHAROID, INT8OID, UUIDARRAYOID, TEXTARRAYOID, JSONBARRAYOID, JSONBARRAYOID, TIMESTAMPARRAYOID]
+            }
+            Self::Import => &[
+                INT8ARRAYOID,
+                INT8ARRAYOID,
+                TIMESTAMPARRAYOID,
+                TEXTARRAYOID,
+                TEXTARRAYOID,
+                JSONBARRAYOID,
+                JSONBARRAYOID,
+                UUIDARRAYOID,
+            ],
+            Self::AnyMessage | Self::Categories => &[],
+            Self::SetGlobalPosition => &[INT8OID],
+            Self::StreamPage | Self::AllStreams => &[VARCHAROID, BOOLOID, VARCHAROID, INT8OID],
+            Self::AllMessages => &[INT8OID, INT8OID, INT8OID],
             Self::StreamMessages => &[VARCHAROID, INT8OID, INT8OID],
             Self::CategoryMessages { .. } => &[VARCHAROID, INT8OID, INT8OID, VARCHAROID, INT8OID, INT2OID],
             Self::LastMessage { .. } => &[VARCHAROID, VARCHAROID],
@@ -73,6 +109,46 @@ impl Statement {
             Self::Insert => format!(
                 "INSERT INTO {messages} (id, stream_name, position, type, data, metadata) \
                  VALUES ($1, $2, $3, $4, $5, $6)"
+            )
+            .into(),
+            Self::InsertBatch => format!(
+                "INSERT INTO {messages} (id, stream_name, position, type, data, metadata, time) \
+                 SELECT m.id, $1, $2 OPERATOR(pg_catalog.+) m.n, m.type, m.data, m.metadata, \
+                 COALESCE(m.time, pg_catalog.timezone('utc', pg_catalog.now())) \
+                 FROM ROWS FROM (pg_catalog.unnest($3), pg_catalog.unnest($4), pg_catalog.unnest($5), \
+                 pg_catalog.unnest($6), pg_catalog.unnest($7)) WITH ORDINALITY \
+                 AS m (id, type, data, metadata, time, n) ORDER BY m.n RETURNING global_position"
+            )
+            .into(),
+            Self::Import => format!(
+                "INSERT INTO {messages} (global_position, position, time, stream_name, type, data, metadata, id) \
+                 SELECT * FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2), pg_catalog.unnest($3), \
+                 pg_catalog.unnest($4), pg_catalog.unnest($5), pg_catalog.unnest($6), pg_catalog.unnest($7), \
+                 pg_catalog.unnest($8)) AS m"
+            )
+            .into(),
+            Self::AnyMessage => format!("SELECT 1::pg_catalog.int8 FROM {messages} LIMIT 1").into(),
+            Self::SetGlobalPosition => {
+                format!("SELECT pg_catalog.setval('\"{}\".messages_global_position_seq', $1)", store.namespace).into()
+            }
+            Self::StreamPage => stream_page(&messages).into(),
+            Self::AllStreams => format!(
+                "SELECT stream_name::pg_catalog.varchar, pg_catalog.max(position), pg_catalog.count(*) \
+                 FROM {messages} WHERE stream_name COLLATE \"C\" OPERATOR(pg_catalog.>=) $1 \
+                 AND (NOT $2 OR stream_name OPERATOR(pg_catalog.<>) $1) \
+                 AND pg_catalog.starts_with(stream_name, $3) \
+                 GROUP BY stream_name ORDER BY stream_name COLLATE \"C\" LIMIT $4"
+            )
+            .into(),
+            Self::Categories => format!(
+                "SELECT s.category, pg_catalog.count(*), pg_catalog.sum(s.messages)::pg_catalog.int8 FROM (\
+                 SELECT message_store.category(stream_name) AS category, pg_catalog.count(*) AS messages \
+                 FROM {messages} GROUP BY stream_name) AS s GROUP BY s.category ORDER BY s.category COLLATE \"C\""
+            )
+            .into(),
+            Self::AllMessages => format!(
+                "SELECT {MESSAGE} FROM {messages} WHERE global_position OPERATOR(pg_catalog.>=) $1 \
+                 AND global_position OPERATOR(pg_catalog.<=) $2 ORDER BY global_position ASC LIMIT $3"
             )
             .into(),
             Self::StreamMessages => read(
@@ -126,4 +202,26 @@ fn read(filter: &str, condition: Option<&[u8]>, order: &str, limited: bool) -> V
         sql.extend_from_slice(b" LIMIT $3");
     }
     sql
+}
+
+/// From one stream's name to the next through the index, `$4` of them at the most, then what each has.
+fn stream_page(messages: &str) -> String {
+    format!(
+        "WITH RECURSIVE page (stream_name, n) AS (\
+           (SELECT stream_name, 1::pg_catalog.int8 FROM {messages} \
+            WHERE stream_name OPERATOR(pg_catalog.>=) $1 AND (NOT $2 OR stream_name OPERATOR(pg_catalog.<>) $1) \
+            ORDER BY stream_name LIMIT 1) \
+           UNION ALL \
+           SELECT (SELECT m.stream_name FROM {messages} AS m \
+                   WHERE m.stream_name OPERATOR(pg_catalog.>) page.stream_name ORDER BY m.stream_name LIMIT 1), \
+                  page.n OPERATOR(pg_catalog.+) 1 \
+           FROM page \
+           WHERE page.n OPERATOR(pg_catalog.<) $4 AND pg_catalog.starts_with(page.stream_name, $3)\
+         ) \
+         SELECT page.stream_name::pg_catalog.varchar, stream.version, stream.message_count \
+         FROM page, LATERAL (\
+           SELECT pg_catalog.max(m.position) AS version, pg_catalog.count(*) AS message_count FROM {messages} AS m \
+           WHERE m.stream_name OPERATOR(pg_catalog.=) page.stream_name) AS stream \
+         WHERE pg_catalog.starts_with(page.stream_name, $3) ORDER BY page.n LIMIT $4"
+    )
 }

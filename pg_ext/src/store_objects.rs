@@ -50,7 +50,7 @@ const RELATIONS: [Relation; 10] = [
 ];
 
 /// The sequence that the table's first column owns.
-const SEQUENCE: &str = "messages_global_position_seq";
+pub const SEQUENCE: &str = "messages_global_position_seq";
 
 const ROLE_GRANTS: &str = include_str!("../../sql/postgres/store/role_grants.sql");
 
@@ -66,6 +66,29 @@ pub fn create_missing(spi: &Spi, schema: &str, oid: pg_sys::Oid) -> Result<Vec<&
         spi.script(relation.sql);
     }
     Ok(missing)
+}
+
+/// The names of all relations of a store.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    RELATIONS.iter().map(|relation| relation.name).chain([SEQUENCE])
+}
+
+/// The names of the views of a store.
+pub fn views() -> impl Iterator<Item = &'static str> {
+    RELATIONS.iter().filter(|relation| relation.kind == Kind::View).map(|relation| relation.name)
+}
+
+/// Drops the store in a schema, and the schema; with `cascade`, whatever is in it or depends on it too.
+pub fn drop_store(spi: &Spi, schema: &str, cascade: bool) {
+    if cascade {
+        spi.script(&format!("DROP SCHEMA \"{schema}\" CASCADE"));
+        return;
+    }
+    for view in views() {
+        spi.script(&format!("DROP VIEW IF EXISTS \"{schema}\".{view}"));
+    }
+    spi.script(&format!("DROP TABLE \"{schema}\".messages"));
+    spi.script(&format!("DROP SCHEMA \"{schema}\""));
 }
 
 /// Grants Message DB's role what it has there, on the default store.

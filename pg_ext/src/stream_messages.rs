@@ -4,10 +4,11 @@ use message_store_core::{Result, arguments::StreamRead};
 use pgrx::pg_sys::{Datum, INT8OID, VARCHAROID};
 
 use crate::call::{Answer, Call, sql_functions};
+use crate::namespace::{self, Use};
 use crate::rows::Rows;
 use crate::spi::{Parameter, connected};
 use crate::statements::Statement;
-use crate::{namespace, notices, settings};
+use crate::{notices, settings};
 
 sql_functions! {
     "message_store_get_stream_messages" => get_stream_messages;
@@ -34,6 +35,7 @@ fn get_stream_messages(call: &Call<'_>) -> Result<Answer> {
         Parameter { kind: INT8OID, value: Some(Datum::from(read.position)) },
         Parameter { kind: INT8OID, value: limit.map(Datum::from) },
     ];
+    store.lock(Use::Read)?;
     connected(|spi| {
         let statement = Statement::StreamMessages;
         match read.condition {

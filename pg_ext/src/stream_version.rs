@@ -4,7 +4,7 @@ use message_store_core::Result;
 use pgrx::pg_sys::{self, Datum};
 
 use crate::call::{Answer, Call, Text, sql_functions};
-use crate::namespace::{self, Store};
+use crate::namespace::{self, Store, Use};
 use crate::spi::{Parameter, Spi, connected};
 use crate::statements::Statement;
 
@@ -15,6 +15,7 @@ sql_functions! {
 /// `stream_version(stream_name, namespace)`: the position of the stream's last message, NULL when it has none.
 fn version(call: &Call<'_>) -> Result<Answer> {
     let store = namespace::resolve(call.text(1))?;
+    store.lock(Use::Read)?;
     connected(|spi| Ok(stream_version(spi, &store, call.text(0)).map(Datum::from)))
 }
 

@@ -1,14 +1,14 @@
 //! `write_message`.
 
-use message_store_core::{Result, expected_version, message_id};
+use message_store_core::{Result, expected_version, message_id, stream_name::category};
 use pgrx::pg_sys::{self, Datum};
 
 use crate::call::{Answer, Call, Text, sql_functions};
-use crate::namespace::{self, Store};
+use crate::namespace::{self, Store, Use};
 use crate::spi::{Parameter, Spi, connected};
 use crate::statements::Statement;
 use crate::stream_version::stream_version;
-use crate::{lock, notices};
+use crate::{horizon, lock, notices};
 
 sql_functions! {
     "message_store_write_message" => write_message;
@@ -28,7 +28,7 @@ fn write_message(call: &Call<'_>) -> Result<Answer> {
         metadata: call.jsonb(4),
     };
     let expected = call.int8(5);
-    lock::lock_category_of(&store, message.stream_name);
+    begin(&store, message.stream_name)?;
     connected(|spi| {
         let version = stream_version(spi, &store, message.stream_name);
         let stream_name = message.stream_name.map(|name| name.bytes());
@@ -41,6 +41,16 @@ fn write_message(call: &Call<'_>) -> Result<Answer> {
         notices::write_message(&message, expected, version.unwrap_or(expected_version::NO_STREAM), position);
         Ok(Some(Datum::from(position)))
     })
+}
+
+/// Takes the locks of a write: the category's first, as Message DB does, then the table's, then the mark for readers.
+pub fn begin(store: &Store, stream_name: Option<Text<'_>>) -> Result<()> {
+    lock::lock_category_of(store, stream_name);
+    store.lock(Use::Write)?;
+    if let Some(stream_name) = stream_name {
+        horizon::mark(store, category(stream_name.bytes()));
+    }
+    Ok(())
 }
 
 /// A message as it was handed in.

@@ -58,7 +58,9 @@ pub enum Error {
     InvalidMessages { element: usize, reason: String },
     #[error("Namespace does not exist: {}", or_null(.0))]
     NamespaceDoesNotExist(Option<String>),
-    #[error("Namespace does not exist: message_store (SELECT message_store.create_namespace('message_store') creates it)")]
+    #[error(
+        "Namespace does not exist: message_store (SELECT message_store.create_namespace('message_store') creates it)"
+    )]
     DefaultStoreMissing,
     #[error("Namespace already exists: {0}")]
     NamespaceExists(String),
@@ -86,6 +88,12 @@ pub enum Error {
     PositionDoesNotFit { position: i64, stream_name: String, version: i64 },
     #[error("Global position is taken: {0}")]
     GlobalPositionTaken(i64),
+    #[error("Reading all messages needs the primary: a standby does not know the writers' locks")]
+    NotOnAStandby,
+    #[error("The sequence of global positions must have increment 1, cache 1 and no cycle: {0}")]
+    UnusableSequence(String),
+    #[error("role \"{}\" does not exist", or_null(.0))]
+    RoleDoesNotExist(Option<String>),
     #[error("Unknown namespace option: {}", or_null(.0))]
     UnknownNamespaceOption(Option<String>),
     #[error("Invalid value for append_lock: {} (category or stream)", or_null(.0))]
@@ -107,7 +115,7 @@ impl Error {
             Self::ConsumerGroupSizeOutOfRange | Self::PositionOutOfRange | Self::IntegerOutOfRange(_) => "22003",
             Self::NegativeLimit => "2201W",
             Self::InvalidId(_) | Self::InvalidInteger(_) | Self::InvalidBoolean(_) => "22P02",
-            Self::UnknownSetting(_) => "42704",
+            Self::UnknownSetting(_) | Self::RoleDoesNotExist(_) => "42704",
             Self::NullValue(_) => "23502",
             Self::DuplicateId(_) => "23505",
             Self::InvalidJson { sqlstate, .. } => sqlstate,

@@ -61,3 +61,43 @@ CREATE FUNCTION message_store.acquire_lock(
   LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'message_store_acquire_lock';
 COMMENT ON FUNCTION message_store.acquire_lock IS
   'Waits until no other transaction writes to the stream''s category, and keeps it so until this one ends';
+
+CREATE FUNCTION message_store.write_messages(
+  stream_name varchar,
+  messages jsonb,
+  expected_version bigint DEFAULT NULL,
+  namespace varchar DEFAULT NULL
+) RETURNS jsonb
+  LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'message_store_write_messages';
+COMMENT ON FUNCTION message_store.write_messages IS
+  'Writes an array of messages to the end of a stream, all or none, and returns id, position and global_position of each';
+
+CREATE FUNCTION message_store.get_all_messages(
+  "position" bigint DEFAULT 1,
+  batch_size bigint DEFAULT 1000,
+  namespace varchar DEFAULT NULL
+) RETURNS SETOF message_store.message
+  LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'message_store_get_all_messages';
+COMMENT ON FUNCTION message_store.get_all_messages IS
+  'The messages of every stream from a global position on, none of which a later one can precede';
+
+CREATE FUNCTION message_store.list_streams(
+  prefix varchar DEFAULT NULL,
+  after varchar DEFAULT NULL,
+  batch_size bigint DEFAULT 1000,
+  namespace varchar DEFAULT NULL
+) RETURNS TABLE (stream_name varchar, version bigint, message_count bigint)
+  LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'message_store_list_streams';
+COMMENT ON FUNCTION message_store.list_streams IS
+  'The streams whose name has a prefix and comes after another, in byte order';
+
+CREATE FUNCTION message_store.list_categories(namespace varchar DEFAULT NULL)
+  RETURNS TABLE (category varchar, stream_count bigint, message_count bigint)
+  LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'message_store_list_categories';
+COMMENT ON FUNCTION message_store.list_categories IS
+  'The categories, in byte order, with the number of their streams and messages';
+
+CREATE FUNCTION message_store.import_messages(messages jsonb, namespace varchar DEFAULT NULL) RETURNS bigint
+  LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'message_store_import_messages';
+COMMENT ON FUNCTION message_store.import_messages IS
+  'Adds whole messages of another store, ids, positions and times as they are, and returns how many';

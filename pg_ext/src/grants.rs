@@ -1,0 +1,83 @@
+//! `grant_namespace` and `revoke_namespace`.
+
+use message_store_core::{Error, Result, namespace_name};
+use pgrx::pg_sys::{self, VARCHAROID};
+
+use crate::call::{Answer, Call, Text, sql_functions};
+use crate::namespace::{check_ownership, find};
+use crate::registry::quoted;
+use crate::spi::{Parameter, connected, text_datum};
+use crate::store_objects;
+
+sql_functions! {
+    "message_store_grant_namespace" => grant_namespace;
+    "message_store_revoke_namespace" => revoke_namespace;
+}
+
+/// `grant_namespace(name, role, mode)`: the name.
+fn grant_namespace(call: &Call<'_>) -> Result<Answer> {
+    let name = call.text(0);
+    let name = namespace_name::check(name.as_deref())?;
+    let write = match call.text(2).map(|mode| mode.bytes()) {
+        Some(b"read") => false,
+        Some(b"write") => true,
+        mode => return Err(Error::InvalidGrantMode(mode.map(|mode| String::from_utf8_lossy(mode).into_owned()))),
+    };
+    let store = find(name)?;
+    check_ownership(store.schema, name);
+    let role = role_name(call.text(1))?;
+    connected(|spi| {
+        let role = quoted(&role);
+        let views = store_objects::views().map(|view| format!("\"{name}\".{view}")).collect::<Vec<_>>().join(", ");
+        // Whoever may use the functions' schema already needs no grant on it, which the caller may not be able to give.
+        let usable = spi.text_of(
+            "SELECT pg_catalog.has_schema_privilege($1::pg_catalog.name, 'message_store', 'USAGE')",
+            &[Parameter { kind: VARCHAROID, value: call.text(1).map(|role| role.datum()) }],
+        );
+        if usable.as_deref() != Some("t") {
+            spi.script(&format!("GRANT USAGE ON SCHEMA message_store TO {role}"));
+        }
+        spi.script(&format!("GRANT USAGE ON SCHEMA \"{name}\" TO {role}"));
+        spi.script(&format!("GRANT SELECT ON \"{name}\".messages, {views} TO {role}"));
+        spi.script(&format!("GRANT SELECT ON SEQUENCE \"{name}\".{} TO {role}", store_objects::SEQUENCE));
+        if write {
+            spi.script(&format!("GRANT INSERT ON \"{name}\".messages TO {role}"));
+            spi.script(&format!("GRANT USAGE ON SEQUENCE \"{name}\".{} TO {role}", store_objects::SEQUENCE));
+        }
+        Ok(())
+    })?;
+    Ok(Some(text_datum(name.as_bytes())))
+}
+
+/// `revoke_namespace(name, role)`: the name.
+fn revoke_namespace(call: &Call<'_>) -> Result<Answer> {
+    let name = call.text(0);
+    let name = namespace_name::check(name.as_deref())?;
+    let store = find(name)?;
+    check_ownership(store.schema, name);
+    let role = role_name(call.text(1))?;
+    connected(|spi| {
+        let role = quoted(&role);
+        let views = store_objects::views().map(|view| format!("\"{name}\".{view}")).collect::<Vec<_>>().join(", ");
+        spi.script(&format!("REVOKE ALL ON \"{name}\".messages, {views} FROM {role}"));
+        spi.script(&format!("REVOKE ALL ON SEQUENCE \"{name}\".{} FROM {role}", store_objects::SEQUENCE));
+        if name != namespace_name::DEFAULT {
+            spi.script(&format!("REVOKE ALL ON SCHEMA \"{name}\" FROM {role}"));
+        }
+        Ok(())
+    })?;
+    Ok(Some(text_datum(name.as_bytes())))
+}
+
+/// The name of a role that exists.
+fn role_name(argument: Option<Text<'_>>) -> Result<String> {
+    let name = argument.map(|name| String::from_utf8_lossy(name.bytes()).into_owned());
+    let exists = name.as_deref().and_then(|name| std::ffi::CString::new(name).ok()).is_some_and(|name| {
+        // SAFETY: catalog look-up by a NUL-terminated name.
+        unsafe { pg_sys::get_role_oid(name.as_ptr(), true) != pg_sys::InvalidOid }
+    });
+    match name {
+        Some(name) if exists => Ok(name),
+        name => Err(Error::RoleDoesNotExist(name)),
+    }
+}

@@ -1,0 +1,114 @@
+//! `import_messages`.
+
+use std::collections::HashMap;
+
+use message_store_core::batch::{ImportedMessage, ImportedMessageReader, Member, Order, check_array, check_object};
+use message_store_core::{Result, expected_version::NO_STREAM};
+use pgrx::pg_sys::{Datum, INT8OID, VARCHAROID};
+use uuid::Uuid;
+
+use crate::call::{Answer, Call, sql_functions};
+use crate::namespace::{self, Store, Use};
+use crate::spi::{Parameter, Spi, connected, text_datum};
+use crate::statements::Statement;
+use crate::{arrays, horizon, jsonb};
+
+sql_functions! {
+    "message_store_import_messages" => import_messages;
+}
+
+/// A message of the import, with its JSON.
+struct Message {
+    message: ImportedMessage,
+    data: Option<Datum>,
+    metadata: Option<Datum>,
+}
+
+/// `import_messages(messages, namespace)`: how many were added.
+///
+/// Nobody writes meanwhile: the lock on the table is taken before the sequence is read, and kept to the end.
+fn import_messages(call: &Call<'_>) -> Result<Answer> {
+    let store = namespace::resolve(call.text(1))?;
+    let messages = read(call.jsonb(0))?;
+    store.lock(Use::Import)?;
+    connected(|spi| {
+        let (Some(first), Some(last)) = (messages.first(), messages.last()) else { return Ok(()) };
+        let drawn = horizon::last_position_drawn(&store)?;
+        let taken = spi.bigint(Statement::AnyMessage.plan(spi, &store), &[]).and(drawn);
+        first.message.check_global_position(taken)?;
+        check_positions(spi, &store, &messages)?;
+        horizon::mark_all(&store, first.message.global_position);
+        insert(spi, &store, &messages);
+        let next = last.message.global_position.max(drawn.unwrap_or(0));
+        spi.run(
+            Statement::SetGlobalPosition.plan(spi, &store),
+            &[Parameter { kind: INT8OID, value: Some(Datum::from(next)) }],
+        );
+        Ok(())
+    })?;
+    Ok(Some(Datum::from(i64::try_from(messages.len()).unwrap_or(i64::MAX))))
+}
+
+fn read(argument: Option<Datum>) -> Result<Vec<Message>> {
+    let Some(argument) = argument else {
+        check_array(None)?;
+        return Ok(Vec::new());
+    };
+    let (kind, array) = jsonb::open(argument);
+    check_array(Some(kind))?;
+    let mut order = Order::default();
+    let elements = array.iter().flat_map(|array| array.elements()).enumerate();
+    elements
+        .map(|(n, element)| {
+            let message = read_element(n, &element)?;
+            order.check(&message.message)?;
+            Ok(message)
+        })
+        .collect()
+}
+
+fn read_element(n: usize, element: &jsonb::Value) -> Result<Message> {
+    let mut reader = ImportedMessageReader::new(n)?;
+    check_object(n, element.kind())?;
+    let (mut data, mut metadata) = (None, None);
+    for (key, mut value) in element.members() {
+        match reader.member(key.text(), value.kind(), value.text())? {
+            Member::Taken => {}
+            Member::Data => data = Some(value.to_jsonb()),
+            Member::Metadata => metadata = Some(value.to_jsonb()),
+        }
+    }
+    Ok(Message { message: reader.finish()?, data, metadata })
+}
+
+/// Makes sure that each message is the next one of its stream.
+fn check_positions(spi: &Spi, store: &Store, messages: &[Message]) -> Result<()> {
+    let mut versions: HashMap<&[u8], i64> = HashMap::new();
+    let plan = Statement::StreamVersion.plan(spi, store);
+    for Message { message, .. } in messages {
+        let version = versions.entry(&message.stream_name).or_insert_with(|| {
+            let value = Some(text_datum(&message.stream_name));
+            spi.bigint(plan, &[Parameter { kind: VARCHAROID, value }]).unwrap_or(NO_STREAM)
+        });
+        message.check_position(Some(*version))?;
+        *version = message.position;
+    }
+    Ok(())
+}
+
+fn insert(spi: &Spi, store: &Store, messages: &[Message]) {
+    let ids: Vec<Uuid> = messages.iter().map(|message| message.message.id).collect();
+    spi.run(
+        Statement::Import.plan(spi, store),
+        &[
+            arrays::bigints(messages.iter().map(|message| message.message.global_position)),
+            arrays::bigints(messages.iter().map(|message| message.message.position)),
+            arrays::timestamps(messages.iter().map(|message| Some(message.message.time))),
+            arrays::texts(messages.iter().map(|message| message.message.stream_name.as_slice())),
+            arrays::texts(messages.iter().map(|message| message.message.kind.as_slice())),
+            arrays::jsonbs(messages.iter().map(|message| message.data)),
+            arrays::jsonbs(messages.iter().map(|message| message.metadata)),
+            arrays::uuids(&ids),
+        ],
+    );
+}
