@@ -75,7 +75,7 @@ impl Value {
     }
 
     /// The value as a jsonb of its own.
-    pub fn to_jsonb(&mut self) -> pg_sys::Datum {
+    pub fn into_jsonb(mut self) -> pg_sys::Datum {
         // SAFETY: copies a value that came from an iterator.
         unsafe { pg_sys::Datum::from(pg_sys::JsonbValueToJsonb(&mut self.0)) }
     }
@@ -84,7 +84,7 @@ impl Value {
     pub fn members(&self) -> impl Iterator<Item = (Value, Value)> {
         // SAFETY: an element that is an object comes from an iterator as binary; anything else has no members.
         let object = (self.kind() == Kind::Object && self.0.type_ == jbvType::jbvBinary)
-            .then(|| unsafe { self.0.val.binary.data });
+            .then_some(unsafe { self.0.val.binary.data });
         let mut walk = object
             .into_iter()
             .flat_map(Walk::into)

@@ -45,3 +45,9 @@ pgrx::extension_sql_file!(
 pgrx::extension_sql_file!("../../sql/postgres/extension/registry.sql", name = "registry");
 pgrx::extension_sql_file!("../../sql/postgres/extension/namespace_functions.sql", name = "namespace_functions");
 pgrx::extension_sql_file!("../../sql/postgres/extension/default_store.sql", name = "default_store", finalize);
+
+#[cfg(any(test, feature = "pg_test"))]
+mod tests;
+
+#[cfg(test)]
+pub mod pg_test;

@@ -56,11 +56,11 @@ fn read_element(n: usize, element: &jsonb::Value) -> Result<Message> {
     check_object(n, element.kind())?;
     let mut reader = NewMessageReader::new(n);
     let (mut data, mut metadata) = (None, None);
-    for (key, mut value) in element.members() {
+    for (key, value) in element.members() {
         match reader.member(key.text(), value.kind(), value.text())? {
             Member::Taken => {}
-            Member::Data => data = Some(value.to_jsonb()),
-            Member::Metadata => metadata = Some(value.to_jsonb()),
+            Member::Data => data = Some(value.into_jsonb()),
+            Member::Metadata => metadata = Some(value.into_jsonb()),
         }
     }
     Ok(Message { message: reader.finish()?, data, metadata })
