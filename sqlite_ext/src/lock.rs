@@ -35,6 +35,6 @@ fn acquire_lock<'a>(connection: &Rc<Connection>, arguments: &'a Arguments<'a>) -
 
 /// `message_store_init()`: creates the default store where it is not there yet, and gives its namespace.
 fn message_store_init<'a>(connection: &Rc<Connection>, _: &'a Arguments<'a>) -> Result<Answer<'a>> {
-    transaction::write(connection, &connection.main, || Ok(()))?;
+    transaction::waiting(connection, || transaction::write(connection, &connection.main, || Ok(())))?;
     Ok(connection.main.namespace.clone().into())
 }

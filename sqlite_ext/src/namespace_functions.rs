@@ -33,7 +33,7 @@ fn entry(arguments: &Arguments<'_>) -> Result<Entry> {
 
 /// Adds an entry; `prepare` makes or checks the file, with the write lock of the main file held.
 fn add<'a>(connection: &Rc<Connection>, entry: Entry, prepare: impl Fn(&str) -> Result<()>) -> Result<Answer<'a>> {
-    transaction::write(connection, &connection.main, || {
+    let attempt = || {
         let name = entry.name.as_str();
         if name == namespace_name::DEFAULT || registry::find(connection, name)?.is_some() {
             return Err(Error::NamespaceExists(name.to_owned()).into());
@@ -46,7 +46,8 @@ fn add<'a>(connection: &Rc<Connection>, entry: Entry, prepare: impl Fn(&str) -> 
         }
         prepare(&identity.map(|identity| identity.store_id).unwrap_or_default())?;
         registry::insert(connection, &entry)
-    })?;
+    };
+    transaction::waiting(connection, || transaction::write(connection, &connection.main, attempt))?;
     Ok(entry.name.into())
 }
 
@@ -94,9 +95,10 @@ fn delete_namespace<'a>(connection: &Rc<Connection>, arguments: &'a Arguments<'a
     }
     let cascade = arguments.boolean(1)?.unwrap_or(false);
     let db = connection.db;
-    if registry::find(connection, name)?.is_none() {
-        return Err(registry::unknown(name));
-    }
+    transaction::waiting(connection, || match registry::find(connection, name)? {
+        Some(_) => Ok(()),
+        None => Err(registry::unknown(name)),
+    })?;
     let path = namespaces::path(db, name);
     let is_there = path.as_ref().is_none_or(|path| path.is_file());
     // Attached before the transaction begins, and one that is not used makes room.
@@ -105,7 +107,7 @@ fn delete_namespace<'a>(connection: &Rc<Connection>, arguments: &'a Arguments<'a
     } else {
         forget(connection, name);
     }
-    transaction::write(connection, &connection.main, || {
+    let attempt = || {
         if registry::find(connection, name)?.is_none() {
             return Err(registry::unknown(name));
         }
@@ -124,7 +126,8 @@ fn delete_namespace<'a>(connection: &Rc<Connection>, arguments: &'a Arguments<'a
             schema::drop_tables(db, &store)?;
         }
         registry::delete(connection, name)
-    })?;
+    };
+    transaction::waiting(connection, || transaction::write(connection, &connection.main, attempt))?;
     if db.is_autocommit() {
         forget(connection, name);
         if let Some(path) = path {

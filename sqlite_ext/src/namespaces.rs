@@ -16,6 +16,7 @@ use crate::errors::{Failure, Result};
 use crate::registry;
 use crate::schema;
 use crate::store::Store;
+use crate::transaction::waiting;
 
 /// Does `work` with the store that the argument names.
 ///
@@ -23,6 +24,14 @@ use crate::store::Store;
 /// another connection has deleted the namespace, and perhaps created one of the same name. So the store is looked up
 /// once more.
 pub fn with_store<T>(
+    connection: &Rc<Connection>,
+    argument: Option<&[u8]>,
+    work: impl Fn(&Rc<Store>) -> Result<T>,
+) -> Result<T> {
+    waiting(connection, || attempt(connection, argument, &work))
+}
+
+fn attempt<T>(
     connection: &Rc<Connection>,
     argument: Option<&[u8]>,
     work: impl Fn(&Rc<Store>) -> Result<T>,

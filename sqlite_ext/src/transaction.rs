@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::connection::Connection;
 use crate::engine::db::TransactionState;
-use crate::errors::{Failure, Result};
+use crate::errors::Result;
 use crate::schema;
 use crate::statements::Query;
 use crate::store::Store;
@@ -42,7 +42,8 @@ fn is_hosted(connection: &Connection) -> bool {
 fn in_own<T>(connection: &Rc<Connection>, store: &Rc<Store>, work: impl FnOnce() -> Result<T>) -> Result<T> {
     run(connection, Query::Begin)?;
     let result = lock(connection, store).and_then(|()| work()).and_then(|value| {
-        waiting(connection, None, || run(connection, Query::Commit))?;
+        // With the write lock held nobody can write in between: a reader is all that a commit waits for.
+        retrying(connection, || true, || run(connection, Query::Commit))?;
         Ok(value)
     });
     // A full disk and some others end the transaction by themselves.
@@ -85,24 +86,15 @@ pub fn lock(connection: &Rc<Connection>, store: &Rc<Store>) -> Result<()> {
     if store.is_checked.get() && db.transaction_state(Some(&store.schema)) == TransactionState::Write {
         return Ok(());
     }
-    match connection.statement(store, Query::Lock) {
-        Ok(mut statement) => match waiting(connection, Some(store), || statement.execute(&[])) {
-            // A statement that was kept is prepared anew only when it runs.
-            Err(failure) if failure.is_missing_table() => missing(connection, store, failure),
-            result => result,
-        },
-        Err(failure) if failure.is_missing_table() => missing(connection, store, failure),
-        Err(failure) => Err(failure),
-    }?;
-    schema::check(connection, store)
-}
-
-fn missing(connection: &Rc<Connection>, store: &Rc<Store>, failure: Failure) -> Result<()> {
-    store.is_checked.set(false);
-    if !store.is_default() {
-        return Err(failure);
+    let locked = connection.statement(store, Query::Lock).and_then(|mut statement| statement.execute(&[]));
+    match locked {
+        Err(failure) if failure.is_missing_table() && store.is_default() => {
+            store.is_checked.set(false);
+            schema::create(connection, store)?;
+        }
+        locked => locked?,
     }
-    waiting(connection, Some(store), || schema::create(connection, store))
+    schema::check(connection, store)
 }
 
 /// Runs a statement that needs no parameters.
@@ -110,14 +102,19 @@ fn run(connection: &Rc<Connection>, query: Query) -> Result<()> {
     connection.statement(&connection.main, query)?.execute(&[])
 }
 
-/// Tries again while another connection holds the lock, where the host would not wait at all.
+/// Tries again while another connection holds a lock, where the host would not wait at all.
 ///
-/// A host's own timeout or handler has waited by then. With a snapshot held waiting cannot help.
-pub fn waiting(
+/// `attempt` leaves nothing behind when it fails. With a snapshot held waiting cannot help.
+pub fn waiting<T>(connection: &Rc<Connection>, attempt: impl FnMut() -> Result<T>) -> Result<T> {
+    retrying(connection, || connection.db.transaction_state(None) == TransactionState::None, attempt)
+}
+
+/// A host's own timeout or handler has waited before a failure is seen here.
+fn retrying<T>(
     connection: &Rc<Connection>,
-    store: Option<&Store>,
-    mut attempt: impl FnMut() -> Result<()>,
-) -> Result<()> {
+    may_help: impl Fn() -> bool,
+    mut attempt: impl FnMut() -> Result<T>,
+) -> Result<T> {
     let mut deadline = None;
     let mut pause = Duration::from_millis(1);
     loop {
@@ -125,9 +122,7 @@ pub fn waiting(
             Err(failure) if failure.is_busy() => failure,
             result => return result,
         };
-        let holds_snapshot =
-            store.is_some_and(|store| connection.db.transaction_state(Some(&store.schema)) != TransactionState::None);
-        if holds_snapshot || host_waits(connection) {
+        if !may_help() || host_waits(connection) {
             return Err(failure);
         }
         let now = Instant::now();

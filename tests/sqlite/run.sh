@@ -1,0 +1,56 @@
+#!/usr/bin/env bash
+# The SQLite suites, through real hosts: Debian's python3, the sqlite3 shell, Node's better-sqlite3, a Rust program.
+#
+#   tests/sqlite/run.sh          what a change must pass
+#   tests/sqlite/run.sh long     2,000 cycles and 50 kills
+#
+# Needs Rust, cc, /usr/bin/python3, sqlite3, and for Node node, npm, node's headers and a C++ compiler; without those
+# the Node suite says so and is left out.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+repository=$(cd ../.. && pwd)
+python=${PYTHON:-/usr/bin/python3}
+target=${CARGO_TARGET_DIR:-$repository/target}
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+if [ "${1:-}" = long ]; then
+    export MESSAGE_STORE_CYCLES=2000 MESSAGE_STORE_KILLS=50
+fi
+
+# Each by itself: the loadable library takes SQLite from its host, the static crate brings its own.
+(cd "$repository" && cargo build --quiet --release -p message-store-sqlite-loadable)
+(cd "$repository" && cargo build --quiet -p message-store-sqlite-loadable)
+export MESSAGE_STORE_LIBRARY=${MESSAGE_STORE_LIBRARY:-$target/release/libmessage_store_sqlite.so}
+export MESSAGE_STORE_DEBUG_LIBRARY=${MESSAGE_STORE_DEBUG_LIBRARY:-$target/debug/libmessage_store_sqlite.so}
+
+status=0
+suite() { # a command whose last line says how many passed and failed
+    "$@" | tee "$work/output" || status=1
+    tail -n 1 "$work/output" >> "$work/counts"
+}
+
+suite "$python" -B runner.py test_golden test_corpus test_files test_transactions test_namespaces test_processes test_lifecycle
+suite ./shell.sh
+
+node_modules() {
+    [ -d node/node_modules/better-sqlite3/build/Release ] && return
+    headers=${NODEDIR:-/usr}
+    [ -e "$headers/include/node/node.h" ] || headers=$(dirname "$(dirname "$(command -v node)")")
+    (cd node && npm_config_nodedir=$headers npm_config_build_from_source=true npm ci --no-audit --no-fund > "$work/npm.log" 2>&1)
+}
+if ! command -v node > /dev/null || ! command -v npm > /dev/null; then
+    echo "LEFT OUT: the Node suite, for there is no node or npm here"
+elif ! node_modules; then
+    tail -n 20 "$work/npm.log"
+    echo "LEFT OUT: the Node suite, for better-sqlite3 cannot be built here (it needs node's headers, make and a C++ compiler)"
+else
+    suite node node/test.mjs
+fi
+
+(cd "$repository" && cargo test --quiet -p message-store-sqlite) || status=1
+(cd "$repository" && cargo run --quiet -p message-store-sqlite --example quickstart > "$work/quickstart") || status=1
+grep -q "Wrong expected version: 0 (Stream: account-1, Stream Version: 1)" "$work/quickstart" || status=1
+
+awk '{ passed += $1; failed += $3 } END { printf "%d passed, %d failed\n", passed, failed }' "$work/counts"
+exit "$status"
