@@ -54,7 +54,11 @@ fn register_namespace(call: &Call<'_>) -> Result<Answer> {
     if relation_oid("messages", schema).and_then(relation_owner) != Some(owner) {
         return Err(refused());
     }
-    connected(|spi| record(spi, call, name, owner))?;
+    connected(|spi| {
+        record(spi, call, name, owner)?;
+        // DROP EXTENSION ... CASCADE takes the indexes and views that use its functions.
+        store_objects::create_missing(spi, name, schema).map(drop)
+    })?;
     Ok(Some(text_datum(name.as_bytes())))
 }
 

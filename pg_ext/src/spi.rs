@@ -4,6 +4,7 @@
 //! plan, so this goes to the functions themselves. Every statement is run as a writing one (`read_only` off): that is
 //! what makes it see what the same SQL statement wrote before, and take its snapshot after a lock was waited for.
 
+use std::cell::Cell;
 use std::ffi::{CStr, CString, c_int};
 use std::ptr::null_mut;
 
@@ -26,8 +27,32 @@ pub struct Parameter {
 #[derive(Clone, Copy)]
 pub struct Plan(pg_sys::SPIPlanPtr);
 
+impl Plan {
+    /// Frees the plan, which must not be in use.
+    pub fn free(self) {
+        // SAFETY: a kept plan, and nobody has it any more.
+        unsafe { pg_sys::SPI_freeplan(self.0) };
+    }
+}
+
 /// A connection to the interface, open while `work` of [`connected`] runs.
-pub struct Spi(());
+pub struct Spi {
+    outermost: bool,
+}
+
+thread_local! {
+    /// How many connections are open: a trigger on the table may call functions of ours again.
+    static OPEN: Cell<usize> = const { Cell::new(0) };
+}
+
+/// Counts a connection for as long as it lives, also when it is left by an error.
+struct Opened;
+
+impl Drop for Opened {
+    fn drop(&mut self) {
+        OPEN.set(OPEN.get() - 1);
+    }
+}
 
 /// Runs `work` with a connection to the interface.
 ///
@@ -36,7 +61,10 @@ pub fn connected<T>(work: impl FnOnce(&Spi) -> Result<T>) -> Result<T> {
     // SAFETY: a plain call; its failure is an error.
     let connected = unsafe { protect(|| raw::SPI_connect()) };
     debug_assert_eq!(connected, OK_CONNECT);
-    let result = work(&Spi(()));
+    let outermost = OPEN.replace(OPEN.get() + 1) == 0;
+    let opened = Opened;
+    let result = work(&Spi { outermost });
+    drop(opened);
     // SAFETY: matches the call above.
     unsafe { protect(|| raw::SPI_finish()) };
     result
@@ -55,6 +83,11 @@ pub enum Planning {
 }
 
 impl Spi {
+    /// Whether no other connection of ours is open below this one.
+    pub fn is_outermost(&self) -> bool {
+        self.outermost
+    }
+
     /// Plans a statement once for all values of its parameters, and keeps it.
     pub fn keep(&self, sql: &str, kinds: &[pg_sys::Oid], planning: Planning) -> Plan {
         let sql = c_string(sql);

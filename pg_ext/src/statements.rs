@@ -48,6 +48,9 @@ pub enum Statement {
 const MESSAGE: &str = "id::pg_catalog.varchar, stream_name::pg_catalog.varchar, type::pg_catalog.varchar, position, \
      global_position, data::pg_catalog.varchar, metadata::pg_catalog.varchar, time";
 
+/// How many plans a connection keeps, some 20 KiB each, before it frees them all and starts again.
+const MAX_PLANS: usize = 8192;
+
 impl Statement {
     /// The plan of this statement for a store, made when it is first needed.
     pub fn plan(self, spi: &Spi, store: &Store) -> Plan {
@@ -55,6 +58,11 @@ impl Statement {
             static PLANS: RefCell<HashMap<(String, Statement), Plan>> = RefCell::default();
         }
         let key = (store.namespace.clone(), self);
+        // Plans in use must stay; an outermost call uses none yet.
+        if spi.is_outermost() && PLANS.with_borrow(|plans| plans.len() >= MAX_PLANS) {
+            let plans = PLANS.with_borrow_mut(std::mem::take);
+            plans.into_values().for_each(Plan::free);
+        }
         if let Some(plan) = PLANS.with_borrow(|plans| plans.get(&key).copied()) {
             return plan;
         }

@@ -46,6 +46,11 @@ fn write_message(call: &Call<'_>) -> Result<Answer> {
 /// Takes the locks of a write: the category's first, as Message DB does, then the table's, then the mark for readers.
 pub fn begin(store: &Store, stream_name: Option<Text<'_>>) -> Result<()> {
     lock::lock_category_of(store, stream_name);
+    // SAFETY: reads the backend's state.
+    if unsafe { pg_sys::RecoveryInProgress() } {
+        // A standby refuses the insert, in Postgres' own words; it has no such locks to give.
+        return Ok(());
+    }
     store.lock(Use::Write)?;
     if let Some(stream_name) = stream_name {
         horizon::mark(store, category(stream_name.bytes()));
