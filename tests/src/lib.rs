@@ -6,6 +6,7 @@
 
 pub mod catalog;
 mod cluster;
+pub mod consumer;
 pub mod differential;
 mod failure;
 mod genuine;
