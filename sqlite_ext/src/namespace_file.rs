@@ -4,7 +4,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
-use message_store_core::Error;
+use message_store_core::{Error, message_id};
 use rusqlite::ffi;
 
 use crate::engine::db::{Db, OwnDb};
@@ -12,38 +12,54 @@ use crate::errors::{Failure, Result};
 use crate::schema;
 
 /// Creates the file with an empty store in it. There must be no file of that name.
+///
+/// It gets its name when it is done: somebody who still has a deleted file of that name open would take the new one's
+/// journal for its own.
 pub fn create(main: Db, path: &Path, store_id: &str) -> Result<()> {
     if let Some(directory) = path.parent() {
         create_directory(directory)?;
     }
-    create_empty(path)?;
-    let made = fill(main, path, store_id);
+    let unfinished = path.with_extension(format!("{}.new", message_id::generate().simple()));
+    create_empty(&unfinished, path)?;
+    let made = fill(main, &unfinished, store_id)
+        .and_then(|()| fs::rename(&unfinished, path).map_err(|error| cannot("created", path, &error)));
     if made.is_err() {
-        drop(remove(path));
+        drop(remove_files(&unfinished));
     }
     made
 }
 
-fn fill(main: Db, path: &Path, store_id: &str) -> Result<()> {
-    let own = OwnDb::open(path)?;
+/// Puts an empty store into a file: a new one, or a leftover, which other connections may still have open.
+pub fn fill(main: Db, path: &Path, store_id: &str) -> Result<()> {
+    let own = OwnDb::open(path, BUSY_TIMEOUT)?;
+    let db = own.db();
     let mode = main.query("PRAGMA main.journal_mode", &[], |row| row.string(0))?.flatten();
-    let is_wal = mode.as_deref() == Some("wal");
-    let tables = || schema::create_tables(own.db(), c"main", "", store_id);
-    own.db().execute_script("BEGIN IMMEDIATE")?;
-    tables()?;
-    own.db().execute_script("COMMIT")?;
-    if is_wal { own.db().execute_script("PRAGMA journal_mode = wal") } else { Ok(()) }
+    db.execute_script("BEGIN IMMEDIATE; DROP TABLE IF EXISTS message_store_schema")?;
+    schema::create_tables(db, c"main", "", store_id)?;
+    db.execute_script("DELETE FROM sqlite_sequence; COMMIT")?;
+    if mode.as_deref() == Some("wal") { db.execute_script("PRAGMA journal_mode = wal") } else { Ok(()) }
 }
 
 /// Whether the file is an empty one of this very main store's: what a `create_namespace` that was rolled back leaves
-/// behind, or a `delete_namespace` in a transaction.
+/// behind, or a `delete_namespace` that could not remove it.
 pub fn is_leftover(path: &Path, store_id: &str) -> bool {
-    inspect(path).is_ok_and(|found| found.store_id == store_id && !found.has_messages)
+    // The lock first: a deletion that is committed in the main file may not be in this one yet.
+    inspect(path, "BEGIN IMMEDIATE").is_ok_and(|found| found.store_id == store_id && !found.has_messages)
+}
+
+/// Removes a leftover, unless another connection has it open: that one removes, by their names, the files that belong
+/// to it when it closes, and those would be the files of a namespace that has the name by then.
+pub fn remove_if_unused(path: &Path) -> Result<()> {
+    let own = OwnDb::open(path, 0)?;
+    // Leaving WAL needs the file for oneself. A database without WAL has no files that outlive a transaction.
+    let mode = own.db().query("PRAGMA journal_mode = delete", &[], |row| row.string(0));
+    drop(own);
+    if mode.is_ok_and(|mode| mode.flatten().as_deref() == Some("delete")) { remove_files(path) } else { Ok(()) }
 }
 
 /// Refuses a file that is no message store, or a newer one.
 pub fn check(path: &Path, namespace: &str) -> Result<()> {
-    match inspect(path) {
+    match inspect(path, "BEGIN") {
         Ok(found) if found.version > schema::VERSION => {
             Err(Failure::newer_schema(namespace, found.version, schema::VERSION))
         }
@@ -57,14 +73,18 @@ pub fn check(path: &Path, namespace: &str) -> Result<()> {
     }
 }
 
+/// How long, in milliseconds, a connection of our own waits for another one.
+const BUSY_TIMEOUT: i32 = 5000;
+
 struct Found {
     version: i64,
     store_id: String,
     has_messages: bool,
 }
 
-fn inspect(path: &Path) -> Result<Found> {
-    let own = OwnDb::open(path)?;
+fn inspect(path: &Path, begin: &str) -> Result<Found> {
+    let own = OwnDb::open(path, BUSY_TIMEOUT)?;
+    own.db().execute_script(begin)?;
     let query = "SELECT version, store_id FROM message_store_schema";
     let found = own.db().query(query, &[], |row| (row.integer(0), row.string(1).unwrap_or_default()))?;
     let (version, store_id) = found.ok_or_else(|| Failure::new(ffi::SQLITE_ERROR, "no store"))?;
@@ -74,7 +94,7 @@ fn inspect(path: &Path) -> Result<Found> {
 }
 
 /// Removes the file and what SQLite keeps beside it.
-pub fn remove(path: &Path) -> Result<()> {
+fn remove_files(path: &Path) -> Result<()> {
     for suffix in ["", "-wal", "-shm", "-journal"] {
         let mut file = path.as_os_str().to_owned();
         file.push(suffix);
@@ -101,12 +121,12 @@ fn create_directory(directory: &Path) -> Result<()> {
 }
 
 /// Nobody has the file open yet, so that closing it here drops no lock.
-fn create_empty(path: &Path) -> Result<()> {
+fn create_empty(unfinished: &Path, path: &Path) -> Result<()> {
     let mut options = fs::OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path).map(drop).map_err(|error| cannot("created", path, &error))
+    options.open(unfinished).map(drop).map_err(|error| cannot("created", path, &error))
 }
 
 fn cannot(what: &str, path: &Path, error: &std::io::Error) -> Failure {

@@ -1,5 +1,6 @@
 //! `create_namespace`, `register_namespace`, `delete_namespace`, `clear_namespace`, `set_namespace_option`.
 
+use std::path::Path;
 use std::rc::Rc;
 
 use message_store_core::namespace_option::{self, NamespaceOption};
@@ -7,6 +8,7 @@ use message_store_core::{Error, json, namespace_name};
 
 use crate::connection::Connection;
 use crate::engine::arguments::Arguments;
+use crate::engine::db::Db;
 use crate::engine::scalar::{Answer, Purity, Scalar};
 use crate::errors::Result;
 use crate::namespaces::{self, with_store};
@@ -65,8 +67,7 @@ fn create_namespace<'a>(connection: &Rc<Connection>, arguments: &'a Arguments<'a
             if !namespace_file::is_leftover(&path, store_id) {
                 return Err(Error::NotARegisteredNamespace(name.clone()).into());
             }
-            forget(connection, &name);
-            namespace_file::remove(&path)?;
+            return namespace_file::fill(db, &path, store_id);
         }
         namespace_file::create(db, &path, store_id)
     })
@@ -124,6 +125,7 @@ fn delete_namespace<'a>(connection: &Rc<Connection>, arguments: &'a Arguments<'a
             store.pool.clear();
             store.is_checked.set(false);
             schema::drop_tables(db, &store)?;
+            drop_other_objects(db, &store)?;
         }
         registry::delete(connection, name)
     };
@@ -131,10 +133,20 @@ fn delete_namespace<'a>(connection: &Rc<Connection>, arguments: &'a Arguments<'a
     if db.is_autocommit() {
         forget(connection, name);
         if let Some(path) = path {
-            namespace_file::remove(&path)?;
+            // Under the lock again: somebody may be creating a namespace of the same name. An empty file that stays
+            // does no harm.
+            drop(transaction::write(connection, &connection.main, || remove_leftover(connection, name, &path)));
         }
     }
     Ok(name.into())
+}
+
+fn remove_leftover(connection: &Rc<Connection>, name: &str, path: &Path) -> Result<()> {
+    let store_id = schema::identity(connection, &connection.main)?.map(|identity| identity.store_id);
+    let is_ours = registry::find(connection, name)?.is_none()
+        && path.is_file()
+        && namespace_file::is_leftover(path, &store_id.unwrap_or_default());
+    if is_ours { namespace_file::remove_if_unused(path) } else { Ok(()) }
 }
 
 fn forget(connection: &Rc<Connection>, name: &str) {
@@ -158,6 +170,18 @@ fn refuse_other_objects(connection: &Rc<Connection>, store: &Store) -> Result<()
         }
         None => Ok(()),
     }
+}
+
+/// Drops the tables and views that the user made in a namespace's file, and with them what depends on them.
+fn drop_other_objects(db: Db, store: &Store) -> Result<()> {
+    if !store.has_own_database() {
+        return Ok(());
+    }
+    let next = store.sql(include_str!("../sql/statements/next_other_object.sql"));
+    while let Some(drop) = db.query(&next, &[], |row| row.string(0))?.flatten() {
+        db.execute_script(&drop)?;
+    }
+    Ok(())
 }
 
 /// `clear_namespace(name)`: how many messages were removed.

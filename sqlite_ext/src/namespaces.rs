@@ -111,6 +111,11 @@ fn attach(connection: &Rc<Connection>, name: &str) -> Result<Rc<Store>> {
     let schema = CString::new(schema).map_err(|_| Failure::missing_file(name))?;
     let store = Rc::new(Store::attached(name, schema));
     connection.attached.borrow_mut().push(Rc::clone(&store));
+    if connection.db.has_moved(&store.schema) {
+        // Deleted between the look into the registry and the attaching.
+        forget(connection, &store);
+        return Err(registry::unknown(name));
+    }
     same_durability(connection.db, &store);
     Ok(store)
 }

@@ -135,12 +135,13 @@ def test_other_objects_stop_a_deletion():
         connection = connect(directory.path())
         value(connection, "SELECT create_namespace('tenant-a')")
         other = sqlite3.connect(file(directory, "tenant-a"))
-        other.execute("CREATE TABLE notes (x)")
+        other.execute("CREATE TABLE notes (x REFERENCES messages)")
+        other.execute("CREATE VIEW \"odd \"\"view\" AS SELECT * FROM notes")
         other.execute("CREATE INDEX messages_time ON messages (time)")
         other.commit()
         other.close()
         message, _ = failure(connection, "SELECT delete_namespace('tenant-a')")
-        assert message == "Namespace contains other objects: tenant-a (messages_time, notes)", message
+        assert message == "Namespace contains other objects: tenant-a (messages_time, notes, odd \"view)", message
         write(connection, "a-1", namespace="tenant-a")
         assert value(connection, "SELECT delete_namespace('tenant-a', true)") == "tenant-a"
         assert os.listdir(f"{directory.path()}-namespaces") == []

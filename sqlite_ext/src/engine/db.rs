@@ -176,8 +176,8 @@ fn path(name: &CStr) -> PathBuf {
 pub struct OwnDb(Db);
 
 impl OwnDb {
-    /// Opens an existing file.
-    pub fn open(path: &Path) -> Result<Self> {
+    /// Opens an existing file. Another connection is waited for as many milliseconds.
+    pub fn open(path: &Path, busy_timeout: c_int) -> Result<Self> {
         let name = path.to_str().and_then(|name| CString::new(name).ok());
         let unusable = || Failure::new(ffi::SQLITE_CANTOPEN, "the file's path cannot be used");
         let name: CString = name.ok_or_else(unusable)?;
@@ -189,7 +189,7 @@ impl OwnDb {
         let own = Self(Db(raw));
         own.0.check(code)?;
         // SAFETY: the connection is alive.
-        unsafe { ffi::sqlite3_busy_timeout(raw.as_ptr(), 5000) };
+        unsafe { ffi::sqlite3_busy_timeout(raw.as_ptr(), busy_timeout) };
         Ok(own)
     }
 
