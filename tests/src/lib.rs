@@ -4,6 +4,7 @@
 //! project's extension. What holds for one must hold for the other, so most tests are written once and run on both
 //! (see [`for_both!`]).
 
+pub mod calls;
 pub mod catalog;
 mod cluster;
 pub mod consumer;
@@ -12,6 +13,7 @@ mod failure;
 mod genuine;
 pub mod golden;
 pub mod literal;
+pub mod namespaces;
 mod ours;
 mod postgres_binaries;
 mod session;

@@ -1,0 +1,43 @@
+//! Namespaces and roles for tests, under names of their own: roles belong to the cluster, which tests share.
+
+use crate::{Session, Store};
+
+/// A role of this store's database that may connect and nothing else. Its name is a namespace's, too.
+pub fn role(store: &Store, name: &str) -> String {
+    let role = format!("{name}_{}", store.database);
+    store.superuser().ok(&format!("CREATE ROLE {role} LOGIN"));
+    role
+}
+
+/// A namespace of the superuser's that `role` may read and write.
+pub fn granted(store: &Store, namespace: &str, role: &str) {
+    let mut superuser = store.superuser();
+    superuser.ok(&format!("SELECT create_namespace('{namespace}')"));
+    superuser.ok(&format!("SELECT grant_namespace('{namespace}', '{role}', 'write')"));
+}
+
+/// Lets `role` create namespaces.
+pub fn may_create(store: &Store, role: &str) {
+    store.superuser().ok(&format!(
+        "GRANT CREATE ON DATABASE {} TO {role}; GRANT USAGE ON SCHEMA message_store TO {role};
+         GRANT INSERT, DELETE ON message_store.namespaces TO {role}",
+        store.database
+    ));
+}
+
+/// How many messages a namespace's table holds, whoever may see them.
+pub fn count(store: &Store, namespace: &str) -> i64 {
+    store.superuser().number(&format!("SELECT count(*) FROM \"{namespace}\".messages"))
+}
+
+/// Waits until a backend waits for a lock, for at most ten seconds.
+pub fn wait_until_blocked(watcher: &mut Session, backend: i64) {
+    let blocked = format!("SELECT cardinality(pg_blocking_pids({backend}))");
+    for _ in 0..2000 {
+        if watcher.number(&blocked) > 0 {
+            return;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    panic!("backend {backend} did not wait for a lock");
+}
