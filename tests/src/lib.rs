@@ -8,6 +8,7 @@ pub mod calls;
 pub mod catalog;
 mod cluster;
 pub mod consumer;
+pub mod corpus;
 pub mod differential;
 mod failure;
 mod genuine;
