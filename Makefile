@@ -1,6 +1,7 @@
 # `make help` lists the targets.
 
 PG_CONFIG ?= pg_config
+SQLITE_LIBDIR ?= /usr/local/lib
 # The tests run against Debian's Postgres 15.
 TEST_PG_CONFIG ?= /usr/lib/postgresql/15/bin/pg_config
 
@@ -17,15 +18,33 @@ help: ## What there is to make
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1\t\2/' | expand -t 20
 
 .PHONY: install
-install: ## Build the extension and install it into the Postgres of PG_CONFIG (default: pg_config)
+install: install-postgres install-sqlite ## Build and install both extensions
+
+.PHONY: install-postgres
+install-postgres: ## The Postgres extension, into the Postgres of PG_CONFIG (default: pg_config)
 	$(call install_into,$(PG_CONFIG))
 
+.PHONY: install-sqlite
+install-sqlite: sqlite ## The SQLite extension, into SQLITE_LIBDIR (default: /usr/local/lib)
+	install -d "$(DESTDIR)$(SQLITE_LIBDIR)"
+	install -m 755 target/release/libmessage_store_sqlite.so "$(DESTDIR)$(SQLITE_LIBDIR)/"
+
+.PHONY: sqlite
+sqlite: ## Build the SQLite extension: target/release/libmessage_store_sqlite.so
+	cargo build --release --target-dir target -p message-store-sqlite-loadable
+
+.PHONY: quickstart
+quickstart: ## A store in an SQLite file, statement by statement; needs only Rust and a C compiler
+	cargo run --quiet --release -p message-store-sqlite --example quickstart
+
 .PHONY: test
-test: setup lint test-core test-postgres ## Everything that a change must pass; installs what is missing first
+test: setup lint test-core test-sqlite test-docs test-postgres ## Everything that a change must pass; installs what is missing first
 
 .PHONY: test-long
-test-long: setup install-for-tests ## The differential test over 100,000 operations
+test-long: setup install-for-tests ## Longer runs: 100,000 differential operations, 100,000 raced messages, 2,000 cycles and 50 kills
 	PG_CONFIG=$(TEST_PG_CONFIG) MESSAGE_STORE_OPERATIONS=100000 cargo test -p message-store-tests --test differential -- --nocapture
+	PG_CONFIG=$(TEST_PG_CONFIG) MESSAGE_STORE_LONG=1 cargo test -p message-store-tests --test all_messages_race -- --nocapture
+	tests/sqlite/run.sh long
 
 .PHONY: bench
 bench: setup install-for-tests ## Speed beside genuine Message DB; BENCH="write hash" picks workloads
@@ -38,6 +57,7 @@ lint: ## Formatting and clippy, each crate by itself: their features must not mi
 	$(CLIPPY) -p message_store -- -D warnings
 	$(CLIPPY) -p message_store --features pg_test -- -D warnings
 	$(CLIPPY) -p message-store-sqlite -- -D warnings
+	$(CLIPPY) -p message-store-sqlite-loadable -- -D warnings
 	$(CLIPPY) -p message-store-tests -- -D warnings
 
 .PHONY: setup
@@ -47,6 +67,14 @@ setup: ## Install what the tests need and this machine lacks
 .PHONY: test-core
 test-core: ## The rules that both engines share
 	cargo test --quiet -p message-store-core
+
+.PHONY: test-sqlite
+test-sqlite: ## The SQLite extension in the sqlite3 shell, Python, Node and a Rust program
+	tests/sqlite/run.sh
+
+.PHONY: test-docs
+test-docs: install-for-tests ## Every example of the documentation, against what it shows
+	/usr/bin/python3 -B tests/docs/check.py
 
 .PHONY: test-postgres
 test-postgres: install-for-tests ## The extension beside genuine Message DB, then its own tests inside the server

@@ -42,7 +42,7 @@ install_postgres_without_cluster() {
 
 debian_packages() {
     local wanted=(postgresql-server-dev-$postgres clang libclang-dev pkg-config sudo ca-certificates
-        python3 python3-venv python3-dev gcc libc6-dev)
+        python3 python3-venv python3-dev gcc g++ make libc6-dev sqlite3)
     command -v node >/dev/null || wanted+=(nodejs)
     command -v npm >/dev/null || wanted+=(npm)
     local missing=() package
