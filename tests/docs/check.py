@@ -1,0 +1,208 @@
+#!/usr/bin/python3
+"""Runs the examples of the documentation and compares their output with what the page shows.
+
+    tests/docs/check.py            all pages; ends with 1 when something differs
+    tests/docs/check.py --write    puts the output that was found into the pages
+    tests/docs/check.py FILE ...   these pages only
+
+A page's examples are its fenced blocks. They run in the order of the page:
+
+    ```sql             in one psql session of the page, in an empty database of its own
+    ```sql psql -qAt   the same with psql's options, which are those of the whole session
+    ```sql sqlite      in one sqlite3 shell of the page, on the file bank.db
+    ```python          by python3, in a process of its own
+    ```text            right below one of them: the output that it must have
+
+A block without a text block below it may print what it likes, but no error. Every other block is left alone. The
+SQLite ones run in a folder of their own that has cargo's target folder in it; without the library (make sqlite) or the
+sqlite3 shell they are left out, and the last line says so.
+
+What differs from run to run is shown as it once was, and compared as a placeholder: version 7 ids, and times with a
+fraction of a second. So an example that gives ids and times of its own, whole seconds, is compared to the letter.
+After \\set VERBOSITY verbose errors have their SQLSTATE; the lines on Postgres' own source that come with it are dropped.
+
+Each page has a fresh cluster of PG_BIN (default /usr/lib/postgresql/15/bin), private, reached by a unix socket only,
+run as the user postgres where this is run by root. With PGHOST set that server is used: it must let this user create
+databases and roles, and have none of the roles that the examples create.
+"""
+
+import difflib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from contextlib import contextmanager
+
+REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+PAGES = ["README.md", "docs/reference.md", "docs/namespaces.md", "docs/concurrency.md", "docs/differences.md"]
+# Of the Postgres that has the extension.
+PG_BIN = os.environ.get("PG_BIN", "/usr/lib/postgresql/15/bin")
+TARGET = os.environ.get("CARGO_TARGET_DIR", os.path.join(REPOSITORY, "target"))
+LIBRARY = os.path.join(TARGET, "release", "libmessage_store_sqlite.so")
+PYTHON = "/usr/bin/python3"
+SETTINGS = ["timezone=UTC", "fsync=off", "max_prepared_transactions=10"]
+
+FENCE = re.compile(r"^```(.*)\n((?:.*\n)*?)^```\n", re.MULTILINE)
+END = "--- end of example ---"
+# What VERBOSITY verbose prints beside the SQLSTATE.
+VERBOSE = re.compile(r"^(LOCATION|SCHEMA NAME|TABLE NAME|COLUMN NAME|CONSTRAINT NAME): .*\n", re.MULTILINE)
+PLACEHOLDERS = [
+    (re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+"), "<time>"),
+    (re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}\b"), "<id>"),
+]
+RUN_BY = {"sql": "psql", "sql psql": "psql", "sql sqlite": "sqlite3", "python": "python3"}
+
+
+class Example:
+    """A block that runs, and where in the page the block with its output is, if it has one."""
+
+    def __init__(self, page, program, options, code, shown):
+        self.page, self.program, self.options, self.code, self.shown = page, program, options, code, shown
+        self.found = None
+
+
+def examples(page):
+    blocks = list(FENCE.finditer(page))
+    for block, after in zip(blocks, blocks[1:] + [None]):
+        words = block[1].split()
+        program = RUN_BY.get(" ".join(words[:2]))
+        if program:
+            is_output = after and after[1].strip() == "text" and not page[block.end() : after.start()].strip()
+            yield Example(page, program, words[2:], block[2], after.span(2) if is_output else None)
+
+
+@contextmanager
+def server():
+    """The environment that reaches a server whose superuser we are."""
+    environment = {**os.environ, "PGUSER": os.environ.get("PGUSER", "postgres"), "PGTZ": "UTC"}
+    if "PGHOST" in os.environ:
+        yield environment
+        return
+    folder = tempfile.mkdtemp(prefix="msd-", dir="/tmp")
+    with open(os.path.join(REPOSITORY, "tests", "src", "cluster.sh")) as file:
+        command = ["sh", "-c", file.read(), "cluster", folder, PG_BIN, *SETTINGS]
+    if os.getuid() == 0:
+        shutil.chown(folder, "postgres", "postgres")
+        command = ["runuser", "-u", "postgres", "--", *command]
+    # Its end, however it comes, closes the script's standard input, and so stops the cluster.
+    with subprocess.Popen(command, cwd="/", stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        if process.stdout.readline() != "ready\n":
+            sys.exit(f"the cluster does not start:\n{process.stdout.read()}")
+        yield {**environment, "PGHOST": folder, "PGPORT": "5432"}
+        process.stdin.close()
+
+
+def run_together(command, all_examples, echo, **options):
+    """Runs a session of several examples; after each it prints a line of its own."""
+    if not all_examples:
+        return
+    text = "".join(f"{example.code}\n{echo}\n" for example in all_examples)
+    output = subprocess.run(command, input=text, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **options)
+    parts = output.stdout.split(END + "\n")
+    for example, part in zip(all_examples, parts + ["(the session ended)"] * len(all_examples)):
+        example.found = part
+
+
+def run_psql(all_examples):
+    if not all_examples:
+        return
+    with server() as environment:
+        database = f"docs_{os.getpid()}"
+        psql = [os.path.join(PG_BIN, "psql"), "-X", "-v", "ON_ERROR_STOP=0"]
+        subprocess.run([*psql, "-q", "-d", "postgres", "-c", f"CREATE DATABASE {database}"], env=environment, check=True)
+        run_together([*psql, *all_examples[0].options, "-d", database], all_examples, f"\\echo {END}", env=environment)
+        if "PGHOST" in os.environ:
+            drop = f"DROP DATABASE {database}"
+            subprocess.run([*psql, "-q", "-d", "postgres", "-c", drop], env=environment, check=True)
+    for example in all_examples:
+        example.found = VERBOSE.sub("", example.found)
+
+
+def run_sqlite(all_examples):
+    """The examples for SQLite, in the order of the page, on the same files."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.symlink(os.path.abspath(TARGET), os.path.join(folder, "target"))
+        shell = [example for example in all_examples if example.program == "sqlite3"]
+        # Unbuffered, so that errors stand where they belong.
+        run_together(["stdbuf", "-o0", "sqlite3", "-batch", "bank.db"], shell, f".print {END}", cwd=folder)
+        for example in all_examples:
+            if example.program == "python3":
+                command = [PYTHON, "-c", example.code]
+                output = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=folder)
+                example.found = output.stdout
+
+
+def comparable(text):
+    """The text with placeholders; where there are any, columns are not compared by their width."""
+    lines = [line.rstrip() for line in text.strip("\n").split("\n")]
+    text = "\n".join(lines)
+    replaced = text
+    for pattern, placeholder in PLACEHOLDERS:
+        replaced = pattern.sub(placeholder, replaced)
+    if replaced != text:
+        replaced = re.sub(r"-{2,}", "--", re.sub(r" {2,}", " ", replaced))
+    return replaced
+
+
+def shown(example):
+    return example.page[slice(*example.shown)]
+
+
+def problem(example):
+    if example.shown is None:
+        failed = re.search(r"^(ERROR|FATAL|PANIC|Runtime error|Parse error|Traceback|\(the session ended)", example.found, re.MULTILINE)
+        return example.found if failed else None
+    wanted, found = comparable(shown(example)), comparable(example.found)
+    if wanted == found:
+        return None
+    return "\n".join(difflib.unified_diff(wanted.split("\n"), found.split("\n"), "shown", "found", lineterm=""))
+
+
+def check(name, write):
+    """How many of the page's examples agree, differ and were left out."""
+    path = os.path.join(REPOSITORY, name)
+    with open(path) as file:
+        page = file.read()
+    everything = list(examples(page))
+    run_psql([example for example in everything if example.program == "psql"])
+    if os.path.exists(LIBRARY) and shutil.which("sqlite3"):
+        run_sqlite([example for example in everything if example.program != "psql"])
+    agree = differ = left_out = 0
+    for example in everything:
+        if example.found is None:
+            left_out += 1
+            continue
+        difference = problem(example)
+        if difference is None:
+            agree += 1
+            continue
+        differ += 1
+        print(f"DIFFERS in {name}:\n{example.code}\n{difference}\n")
+    if write:
+        for example in reversed(everything):
+            if example.found is not None and example.shown is not None and problem(example):
+                start, end = example.shown
+                lines = [line.rstrip() for line in example.found.strip("\n").split("\n")]
+                page = page[:start] + "\n".join(lines) + "\n" + page[end:]
+        with open(path, "w") as file:
+            file.write(page)
+    return agree, differ, left_out
+
+
+def main(arguments):
+    write = "--write" in arguments
+    pages = [argument for argument in arguments if argument != "--write"] or PAGES
+    agree = differ = left_out = 0
+    for name in pages:
+        if not os.path.exists(os.path.join(REPOSITORY, name)):
+            sys.exit(f"no such page: {name}")
+        counts = check(name, write)
+        agree, differ, left_out = agree + counts[0], differ + counts[1], left_out + counts[2]
+    print(f"{agree} examples agree, {differ} differ, {left_out} left out")
+    return 1 if differ else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
