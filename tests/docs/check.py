@@ -19,7 +19,7 @@ sqlite3 shell they are left out, and the last line says so.
 
 What differs from run to run is shown as it once was, and compared as a placeholder: version 7 ids, and times with a
 fraction of a second. So an example that gives ids and times of its own, whole seconds, is compared to the letter.
-After \\set VERBOSITY verbose errors have their SQLSTATE; the lines on Postgres' own source that come with it are dropped.
+After \\set VERBOSITY verbose errors have their SQLSTATE; the lines on Postgres' source that come with it are dropped.
 
 Each page has a fresh cluster of PG_BIN (default /usr/lib/postgresql/15/bin), private, reached by a unix socket only,
 run as the user postgres where this is run by root. With PGHOST set that server is used: it must let this user create
@@ -52,6 +52,7 @@ PLACEHOLDERS = [
     (re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+"), "<time>"),
     (re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}\b"), "<id>"),
 ]
+FAILED = re.compile(r"^(ERROR|FATAL|PANIC|Runtime error|Parse error|Traceback|\(the session ended)", re.MULTILINE)
 RUN_BY = {"sql": "psql", "sql psql": "psql", "sql sqlite": "sqlite3", "python": "python3"}
 
 
@@ -94,13 +95,16 @@ def server():
         process.stdin.close()
 
 
+def output_of(command, **options):
+    return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **options).stdout
+
+
 def run_together(command, all_examples, echo, **options):
     """Runs a session of several examples; after each it prints a line of its own."""
     if not all_examples:
         return
     text = "".join(f"{example.code}\n{echo}\n" for example in all_examples)
-    output = subprocess.run(command, input=text, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **options)
-    parts = output.stdout.split(END + "\n")
+    parts = output_of(command, input=text, **options).split(END + "\n")
     for example, part in zip(all_examples, parts + ["(the session ended)"] * len(all_examples)):
         example.found = part
 
@@ -111,11 +115,11 @@ def run_psql(all_examples):
     with server() as environment:
         database = f"docs_{os.getpid()}"
         psql = [os.path.join(PG_BIN, "psql"), "-X", "-v", "ON_ERROR_STOP=0"]
-        subprocess.run([*psql, "-q", "-d", "postgres", "-c", f"CREATE DATABASE {database}"], env=environment, check=True)
+        administer = [*psql, "-q", "-d", "postgres", "-c"]
+        subprocess.run([*administer, f"CREATE DATABASE {database}"], env=environment, check=True)
         run_together([*psql, *all_examples[0].options, "-d", database], all_examples, f"\\echo {END}", env=environment)
         if "PGHOST" in os.environ:
-            drop = f"DROP DATABASE {database}"
-            subprocess.run([*psql, "-q", "-d", "postgres", "-c", drop], env=environment, check=True)
+            subprocess.run([*administer, f"DROP DATABASE {database}"], env=environment, check=True)
     for example in all_examples:
         example.found = VERBOSE.sub("", example.found)
 
@@ -130,8 +134,7 @@ def run_sqlite(all_examples):
         for example in all_examples:
             if example.program == "python3":
                 command = [PYTHON, "-c", example.code]
-                output = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=folder)
-                example.found = output.stdout
+                example.found = output_of(command, cwd=folder)
 
 
 def comparable(text):
@@ -152,8 +155,7 @@ def shown(example):
 
 def problem(example):
     if example.shown is None:
-        failed = re.search(r"^(ERROR|FATAL|PANIC|Runtime error|Parse error|Traceback|\(the session ended)", example.found, re.MULTILINE)
-        return example.found if failed else None
+        return example.found if FAILED.search(example.found) else None
     wanted, found = comparable(shown(example)), comparable(example.found)
     if wanted == found:
         return None
