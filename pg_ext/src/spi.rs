@@ -270,6 +270,9 @@ fn parameter_list(parameters: &[Parameter]) -> pg_sys::ParamListInfo {
 }
 
 /// Planner settings that leave only ordered index scans, for as long as it lives.
+///
+/// What is switched off is not forbidden but made to look very dear, so that a plan which needs a sort all the same
+/// would be compiled just in time, for longer than it runs (800 ms to list one stream): hence no `jit` either.
 struct PlannerSettings {
     level: c_int,
 }
@@ -279,7 +282,7 @@ impl PlannerSettings {
         // SAFETY: a new nesting level, closed in drop; the names and values are settings that every server has.
         unsafe {
             let level = pg_sys::NewGUCNestLevel();
-            for name in [c"enable_seqscan", c"enable_bitmapscan", c"enable_sort"] {
+            for name in [c"enable_seqscan", c"enable_bitmapscan", c"enable_sort", c"jit"] {
                 pg_sys::set_config_option(
                     name.as_ptr(),
                     c"off".as_ptr(),
