@@ -42,8 +42,8 @@ fn compare(directory: &Path, rounds: usize) -> Result<()> {
     pair("write, autocommit", 0.85, &|| one_by_one(&fresh()?, WRITE, 4000, false), &|| {
         one_by_one(&fresh()?, PLAIN_INSERT, 4000, false)
     })?;
-    pair("write, 1,000 a transaction", 0.85, &|| one_by_one(&fresh()?, WRITE, 10_000, true), &|| {
-        one_by_one(&fresh()?, PLAIN_INSERT, 10_000, true)
+    pair("write, 1,000 a transaction", 0.85, &|| one_by_one(&fresh()?, WRITE, 50_000, true), &|| {
+        one_by_one(&fresh()?, PLAIN_INSERT, 50_000, true)
     })?;
     pair("write_messages of 100", 0.8, &|| batches(&fresh()?, 100), &|| batches_of_inserts(&fresh()?, 100))?;
 

@@ -255,3 +255,18 @@ def test_a_copied_file_is_a_store():
         connection.close()
         shutil.copy(directory.path(), directory.path("copy.db"))
         assert write(connect(directory.path("copy.db")), "a-1") == 1
+
+
+def test_a_database_in_utf_16():
+    with Directory() as directory:
+        connection = connect(directory.path())
+        connection.execute("PRAGMA encoding = 'UTF-16'")
+        assert write(connection, "straße-é日", kind="🙂", data='{"é": "日本"}', metadata='{"correlationStreamName": "é-1"}') == 0
+        assert value(connection, "PRAGMA encoding").startswith("UTF-16")
+        wanted = [("straße-é日", "🙂", '{"é": "日本"}')]
+        columns = "SELECT stream_name, type, data FROM"
+        for source in ("get_stream_messages('straße-é日')", "get_category_messages('straße', NULL, NULL, 'é')",
+                       "get_category_messages('straße', NULL, NULL, NULL, 0, 1)", "get_all_messages()"):
+            assert connection.execute(f"{columns} {source}").fetchall() == wanted, source
+        assert connection.execute("SELECT * FROM list_streams('stra')").fetchall() == [("straße-é日", 0, 1)]
+        assert connection.execute("SELECT * FROM list_categories()").fetchall() == [("straße", 1, 1)]

@@ -50,13 +50,14 @@ impl Arguments<'_> {
         }
         let value = self.values[number];
         // SAFETY: the value is alive; its bytes stay where they are until it is converted again, and asking once more
-        // in the same form converts nothing. The length is asked for after the conversion.
+        // in the same form converts nothing. The length is asked for first, which makes text UTF-8 where it is not; a
+        // blob is then had without the copy that puts a NUL behind it.
         unsafe {
-            let start = match kind {
-                ffi::SQLITE_BLOB => ffi::sqlite3_value_blob(value).cast::<u8>(),
-                _ => ffi::sqlite3_value_text(value),
-            };
+            if kind == ffi::SQLITE_INTEGER || kind == ffi::SQLITE_FLOAT {
+                ffi::sqlite3_value_text(value);
+            }
             let length = usize::try_from(ffi::sqlite3_value_bytes(value)).unwrap_or(0);
+            let start = ffi::sqlite3_value_blob(value).cast::<u8>();
             Some(if start.is_null() { &[] } else { slice::from_raw_parts(start, length) })
         }
     }

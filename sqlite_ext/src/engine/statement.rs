@@ -140,12 +140,19 @@ impl Statement {
 
     /// A column of the row as text, `None` when it is NULL.
     pub fn text(&self, column: c_int) -> Option<&[u8]> {
-        // SAFETY: the statement is alive, and its row stays until the next `&mut self`. The length is asked for after
-        // the conversion to text.
+        // SAFETY: the statement is alive, and its row stays until the next `&mut self`. The length is asked for first,
+        // which makes text UTF-8 where it is not; asking for a blob then copies nothing. A number has no such bytes.
         unsafe {
-            let start = ffi::sqlite3_column_text(self.raw(), column);
+            match ffi::sqlite3_column_type(self.raw(), column) {
+                ffi::SQLITE_NULL => return None,
+                ffi::SQLITE_TEXT | ffi::SQLITE_BLOB => {}
+                _ => {
+                    ffi::sqlite3_column_text(self.raw(), column);
+                }
+            }
             let length = usize::try_from(ffi::sqlite3_column_bytes(self.raw(), column)).unwrap_or(0);
-            (!start.is_null()).then(|| slice::from_raw_parts(start, length))
+            let start = ffi::sqlite3_column_blob(self.raw(), column).cast::<u8>();
+            Some(if start.is_null() { &[] } else { slice::from_raw_parts(start, length) })
         }
     }
 

@@ -36,9 +36,28 @@ impl Value<'_> {
     }
 
     /// A column of another statement's row, as it is.
+    ///
+    /// Text goes by its bytes: `sqlite3_result_value` allocates for each one, `sqlite3_value_text` copies it to put a
+    /// NUL behind it, while the register that takes the bytes keeps its memory from row to row.
     pub fn copy(&mut self, statement: &Statement, column: c_int) {
-        // SAFETY: the context of the running callback; the statement is alive and on a row, and the value is copied.
-        unsafe { ffi::sqlite3_result_value(self.0, ffi::sqlite3_column_value(statement.raw(), column)) };
+        // SAFETY: the context of the running callback; the statement is alive and on a row, so its value is alive, and
+        // the connection's mutex is held throughout the callback. Everything is copied.
+        unsafe {
+            let value = ffi::sqlite3_column_value(statement.raw(), column);
+            match ffi::sqlite3_value_type(value) {
+                ffi::SQLITE_NULL => {}
+                ffi::SQLITE_INTEGER => ffi::sqlite3_result_int64(self.0, ffi::sqlite3_value_int64(value)),
+                ffi::SQLITE_TEXT => {
+                    // Makes it UTF-8 where it is not.
+                    let length = ffi::sqlite3_value_bytes(value);
+                    match ffi::sqlite3_value_blob(value) {
+                        text if text.is_null() => give_text(self.0, &[]),
+                        text => ffi::sqlite3_result_text(self.0, text.cast(), length, ffi::SQLITE_TRANSIENT()),
+                    }
+                }
+                _ => ffi::sqlite3_result_value(self.0, value),
+            }
+        }
     }
 }
 
