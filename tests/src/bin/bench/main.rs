@@ -2,6 +2,7 @@
 //!
 //! Arguments: the names of workloads, all of them if there are none. `BENCH_ROUNDS` (5), `BENCH_SECONDS` a run (5).
 
+mod batch;
 mod pgbench;
 mod workload;
 
@@ -18,8 +19,8 @@ fn from_environment(name: &str, default: u32) -> u32 {
 
 fn main() {
     let names: Vec<String> = std::env::args().skip(1).collect();
-    if let Some(unknown) = names.iter().find(|name| WORKLOADS.iter().all(|w| w.name != **name)) {
-        let known: Vec<&str> = WORKLOADS.iter().map(|w| w.name).collect();
+    if let Some(unknown) = names.iter().find(|name| !known().any(|known| known == **name)) {
+        let known: Vec<&str> = known().collect();
         eprintln!("no workload {unknown}; there are {}", known.join(", "));
         std::process::exit(2);
     }
@@ -28,9 +29,18 @@ fn main() {
     describe(&mut Store::fresh(Target::Genuine).superuser(), rounds, seconds);
     println!("| workload | genuine | ours | ratio | wanted |");
     println!("|---|---|---|---|---|");
-    for workload in WORKLOADS.iter().filter(|w| names.is_empty() || names.iter().any(|name| name == w.name)) {
+    let chosen = |name: &str| names.is_empty() || names.iter().any(|chosen| chosen == name);
+    for workload in WORKLOADS.iter().filter(|workload| chosen(workload.name)) {
         println!("{}", compare(workload, rounds, seconds));
     }
+    if chosen(batch::NAME) {
+        println!("{}", batch::compare(rounds, seconds));
+    }
+}
+
+/// The names of the workloads.
+fn known() -> impl Iterator<Item = &'static str> {
+    WORKLOADS.iter().map(|workload| workload.name).chain([batch::NAME])
 }
 
 /// The conditions of the run.
@@ -58,12 +68,15 @@ fn compare(workload: &Workload, rounds: u32, seconds: u32) -> String {
             rates.push(pgbench::run(store, workload, seconds) * f64::from(workload.calls));
         }
     }
+    line(workload.title, workload.wanted, rates)
+}
+
+/// The line of what was measured, genuine first: rates of each round.
+fn line(name: &str, wanted: f64, rates: [Vec<f64>; 2]) -> String {
     let ratios: Vec<f64> = rates[0].iter().zip(&rates[1]).map(|(genuine, ours)| ours / genuine).collect();
     let [genuine, ours] = rates.map(Spread::of);
     let ratio = ours.median / genuine.median;
     let least = Spread::of(ratios);
-    let name = workload.title;
-    let wanted = workload.wanted;
     let verdict = if ratio >= wanted { "" } else { ", MISSED" };
     format!(
         "| {name} | {} | {} | {ratio:.2} ({:.2} to {:.2}) | {wanted}{verdict} |",
