@@ -20,7 +20,7 @@ fn get_all_messages(call: &Call<'_>) -> Result<Answer> {
     let store = namespace::resolve(call.text(2))?;
     let position = call.int8(0).unwrap_or(DEFAULT_GLOBAL_POSITION);
     let limit = BatchSize::checked(call.int8(1))?.limit()?;
-    store.lock(Use::Read)?;
+    let store = store.lock(Use::Read)?;
     let settled = if settings::without_horizon() { i64::MAX } else { horizon::settled(&store)? };
     let rows = Rows::of(call);
     let parameter = |value: Option<i64>| Parameter { kind: INT8OID, value: value.map(Datum::from) };

@@ -44,7 +44,7 @@ fn get_category_messages(call: &Call<'_>) -> Result<Answer> {
         Parameter { kind: INT8OID, value: group.map(|group| Datum::from(group.member)) },
         Parameter { kind: INT2OID, value: group.map(|group| Datum::from(group.size)) },
     ];
-    store.lock(Use::Read)?;
+    let store = store.lock(Use::Read)?;
     connected(|spi| {
         let statement =
             Statement::CategoryMessages { correlation: read.correlation.is_some(), consumer_group: group.is_some() };

@@ -43,11 +43,16 @@ fn create_namespace(call: &Call<'_>) -> Result<Answer> {
 fn register_namespace(call: &Call<'_>) -> Result<Answer> {
     let name = call.text(0);
     let name = namespace_name::check(name.as_deref())?;
-    if name == namespace_name::DEFAULT || recorded_owner(name).is_some() {
-        return Err(Error::NamespaceExists(name.to_owned()));
+    let recorded = recorded_owner(name);
+    let exists = || Error::NamespaceExists(name.to_owned());
+    if name == namespace_name::DEFAULT {
+        return Err(exists());
     }
-    let refused = || Error::NotAMessageStore(name.to_owned());
+    let refused = || if recorded.is_some() { exists() } else { Error::NotAMessageStore(name.to_owned()) };
     let schema = schema_oid(name).ok_or_else(refused)?;
+    if recorded.is_some() && recorded == schema_owner(schema) {
+        return Err(exists());
+    }
     check_ownership(schema, name);
     store_objects::check_table(name, schema)?;
     let owner = schema_owner(schema).ok_or_else(refused)?;
@@ -55,9 +60,25 @@ fn register_namespace(call: &Call<'_>) -> Result<Answer> {
         return Err(refused());
     }
     connected(|spi| {
-        record(spi, call, name, owner)?;
+        if recorded.is_some() {
+            // The schema has changed hands: its new owner is recorded, by whoever may change the registry.
+            spi.run_text(
+                "UPDATE message_store.namespaces SET owner = pg_catalog.pg_get_userbyid($2) \
+                 WHERE name OPERATOR(pg_catalog.=) $1",
+                &[
+                    Parameter { kind: VARCHAROID, value: Some(text_datum(name.as_bytes())) },
+                    Parameter { kind: pg_sys::OIDOID, value: Some(Datum::from(owner)) },
+                ],
+            );
+        } else {
+            record(spi, call, name, owner)?;
+        }
         // DROP EXTENSION ... CASCADE takes the indexes and views that use its functions.
-        store_objects::create_missing(spi, name, schema).map(drop)
+        // SAFETY: reads the backend's state.
+        if unsafe { pg_sys::GetUserId() } == owner {
+            store_objects::create_missing(spi, name, schema)?;
+        }
+        Ok(())
     })?;
     Ok(Some(text_datum(name.as_bytes())))
 }
@@ -67,7 +88,7 @@ fn record(spi: &Spi, call: &Call<'_>, name: &str, owner: pg_sys::Oid) -> Result<
     let text = |index| Parameter { kind: VARCHAROID, value: call.text(index).map(|text| text.datum()) };
     let added = spi.run_text(
         "INSERT INTO message_store.namespaces (name, owner, token_hash, description, metadata) \
-         VALUES ($1, $2::pg_catalog.regrole, $3, $4, $5) ON CONFLICT DO NOTHING",
+         VALUES ($1, pg_catalog.pg_get_userbyid($2), $3, $4, $5) ON CONFLICT DO NOTHING",
         &[
             Parameter { kind: VARCHAROID, value: Some(text_datum(name.as_bytes())) },
             Parameter { kind: pg_sys::OIDOID, value: Some(Datum::from(owner)) },
@@ -87,6 +108,7 @@ fn record(spi: &Spi, call: &Call<'_>, name: &str, owner: pg_sys::Oid) -> Result<
 fn complete_default_store(spi: &Spi) -> Result<()> {
     let name = namespace_name::DEFAULT;
     let schema = schema_oid(name).ok_or(Error::DefaultStoreMissing)?;
+    check_default_owner(schema)?;
     let created = store_objects::create_missing(spi, name, schema)?;
     if created.is_empty() {
         return Err(Error::NamespaceExists(name.to_owned()));
@@ -101,4 +123,15 @@ fn complete_default_store(spi: &Spi) -> Result<()> {
         store_objects::detach_from_extension(spi, name, &created);
     }
     Ok(())
+}
+
+/// Refuses a schema that someone else has prepared: what is in it, or comes to be in it, would run with the rights of
+/// everyone who uses the store.
+fn check_default_owner(schema: pg_sys::Oid) -> Result<()> {
+    let refused = || Error::NamespaceOwnerChanged(namespace_name::DEFAULT.to_owned());
+    let owner = schema_owner(schema).ok_or_else(refused)?;
+    // SAFETY: reads the backend's state and the catalog.
+    let trusted = unsafe { owner == pg_sys::GetUserId() || pg_sys::superuser_arg(owner) };
+    let table = relation_oid("messages", schema).and_then(relation_owner);
+    if trusted && table.is_none_or(|table| table == owner) { Ok(()) } else { Err(refused()) }
 }

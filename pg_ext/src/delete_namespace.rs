@@ -4,9 +4,10 @@ use message_store_core::{Error, Result, namespace_name};
 use pgrx::pg_sys::{self, Datum, OIDOID, VARCHAROID};
 
 use crate::call::{Answer, Call, sql_functions};
-use crate::namespace::{Use, check_ownership, find, schema_oid};
+use crate::namespace::{Use, check_ownership, find, relation_oid, schema_oid};
 use crate::registry::recorded_owner;
-use crate::spi::{Parameter, Spi, connected, text_datum};
+use crate::spi::{LatestSnapshot, Parameter, Spi, connected, text_datum};
+use crate::statements::Statement;
 use crate::store_objects;
 
 sql_functions! {
@@ -31,7 +32,9 @@ fn delete_namespace(call: &Call<'_>) -> Result<Answer> {
         let schema = schema_oid(name);
         if let Some(schema) = schema {
             check_ownership(schema, name);
-            find(name)?.lock(Use::Delete)?;
+            if relation_oid("messages", schema).is_some() {
+                find(name)?.lock(Use::Delete)?;
+            }
             if !cascade {
                 refuse_other_objects(spi, schema, name)?;
             }
@@ -56,13 +59,13 @@ fn refuse_other_objects(spi: &Spi, schema: pg_sys::Oid, name: &str) -> Result<()
     let own: Vec<String> = store_objects::names().map(|name| format!("'{name}'")).collect();
     let objects = spi.text_of(
         &format!(
-            "SELECT pg_catalog.string_agg(o.name, ', ' ORDER BY o.name COLLATE \"C\") FROM (\
+            "SELECT pg_catalog.string_agg(o.name, ', ' ORDER BY o.name COLLATE pg_catalog.\"C\") FROM (\
              SELECT COALESCE(i.name, i.identity) AS name FROM pg_catalog.pg_depend AS d, \
              LATERAL pg_catalog.pg_identify_object(d.classid, d.objid, 0) AS i \
              WHERE d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_namespace'::pg_catalog.regclass \
              AND d.refobjid OPERATOR(pg_catalog.=) $1 AND d.deptype OPERATOR(pg_catalog.=) 'n' \
              AND NOT (d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass \
-             AND i.name IN ({}))) AS o",
+             AND i.name OPERATOR(pg_catalog.=) ANY (ARRAY[{}]))) AS o",
             own.join(", ")
         ),
         &[Parameter { kind: OIDOID, value: Some(Datum::from(schema)) }],
@@ -78,12 +81,12 @@ fn clear_namespace(call: &Call<'_>) -> Result<Answer> {
     let name = call.text(0);
     let store = find(namespace_name::check(name.as_deref())?)?;
     check_ownership(store.schema, &store.namespace);
-    store.lock(Use::Delete)?;
+    let store = store.lock(Use::Delete)?;
     let removed = connected(|spi| {
-        let messages = format!("\"{}\".messages", store.namespace);
-        let count = spi.text_of(&format!("SELECT pg_catalog.count(*) FROM {messages}"), &[]);
-        spi.script(&format!("TRUNCATE {messages} RESTART IDENTITY"));
-        Ok(count.and_then(|count| count.parse::<i64>().ok()))
+        let count = Statement::MessageCount.plan(spi, &store);
+        let removed = spi.bigint_at(&LatestSnapshot::push(), count, &[]);
+        spi.script(&format!("TRUNCATE \"{}\".messages RESTART IDENTITY", store.namespace));
+        Ok(removed)
     })?;
     Ok(removed.map(Datum::from))
 }

@@ -1,11 +1,12 @@
 //! `grant_namespace` and `revoke_namespace`.
 
+use std::ffi::{CStr, CString};
+
 use message_store_core::{Error, Result, namespace_name};
 use pgrx::pg_sys::{self, VARCHAROID};
 
 use crate::call::{Answer, Call, Text, sql_functions};
-use crate::namespace::{check_ownership, find};
-use crate::registry::quoted;
+use crate::namespace::{Store, check_ownership, find};
 use crate::spi::{Parameter, connected, text_datum};
 use crate::store_objects;
 
@@ -28,7 +29,7 @@ fn grant_namespace(call: &Call<'_>) -> Result<Answer> {
     let role = role_name(call.text(1))?;
     connected(|spi| {
         let role = quoted(&role);
-        let views = store_objects::views().map(|view| format!("\"{name}\".{view}")).collect::<Vec<_>>().join(", ");
+        let relations = readable(&store);
         // Whoever may use the functions' schema already needs no grant on it, which the caller may not be able to give.
         let usable = spi.text_of(
             "SELECT pg_catalog.has_schema_privilege($1::pg_catalog.name, 'message_store', 'USAGE')",
@@ -38,7 +39,7 @@ fn grant_namespace(call: &Call<'_>) -> Result<Answer> {
             spi.script(&format!("GRANT USAGE ON SCHEMA message_store TO {role}"));
         }
         spi.script(&format!("GRANT USAGE ON SCHEMA \"{name}\" TO {role}"));
-        spi.script(&format!("GRANT SELECT ON \"{name}\".messages, {views} TO {role}"));
+        spi.script(&format!("GRANT SELECT ON {relations} TO {role}"));
         spi.script(&format!("GRANT SELECT ON SEQUENCE \"{name}\".{} TO {role}", store_objects::SEQUENCE));
         if write {
             spi.script(&format!("GRANT INSERT ON \"{name}\".messages TO {role}"));
@@ -58,8 +59,8 @@ fn revoke_namespace(call: &Call<'_>) -> Result<Answer> {
     let role = role_name(call.text(1))?;
     connected(|spi| {
         let role = quoted(&role);
-        let views = store_objects::views().map(|view| format!("\"{name}\".{view}")).collect::<Vec<_>>().join(", ");
-        spi.script(&format!("REVOKE ALL ON \"{name}\".messages, {views} FROM {role}"));
+        let relations = readable(&store);
+        spi.script(&format!("REVOKE ALL ON {relations} FROM {role}"));
         spi.script(&format!("REVOKE ALL ON SEQUENCE \"{name}\".{} FROM {role}", store_objects::SEQUENCE));
         if name != namespace_name::DEFAULT {
             spi.script(&format!("REVOKE ALL ON SCHEMA \"{name}\" FROM {role}"));
@@ -72,7 +73,7 @@ fn revoke_namespace(call: &Call<'_>) -> Result<Answer> {
 /// The name of a role that exists.
 fn role_name(argument: Option<Text<'_>>) -> Result<String> {
     let name = argument.map(|name| String::from_utf8_lossy(name.bytes()).into_owned());
-    let exists = name.as_deref().and_then(|name| std::ffi::CString::new(name).ok()).is_some_and(|name| {
+    let exists = name.as_deref().and_then(|name| CString::new(name).ok()).is_some_and(|name| {
         // SAFETY: catalog look-up by a NUL-terminated name.
         unsafe { pg_sys::get_role_oid(name.as_ptr(), true) != pg_sys::InvalidOid }
     });
@@ -80,4 +81,19 @@ fn role_name(argument: Option<Text<'_>>) -> Result<String> {
         Some(name) if exists => Ok(name),
         name => Err(Error::RoleDoesNotExist(name)),
     }
+}
+
+/// What a reader reads: the table, and those of the views that there are.
+fn readable(store: &Store) -> String {
+    let views = store_objects::existing_views(store.schema);
+    let relations: Vec<_> =
+        std::iter::once("messages").chain(views).map(|name| format!("\"{}\".{name}", store.namespace)).collect();
+    relations.join(", ")
+}
+
+/// A name as an SQL identifier.
+fn quoted(name: &str) -> String {
+    let name = CString::new(name).unwrap_or_default();
+    // SAFETY: copies a NUL-terminated name, with quotes where it needs them.
+    unsafe { CStr::from_ptr(pg_sys::quote_identifier(name.as_ptr())).to_string_lossy().into_owned() }
 }

@@ -32,7 +32,7 @@ thread_local! {
 /// Leaves this transaction's mark for a category, before it draws its first position for it.
 ///
 /// The table must be locked, so that its sequence is the one that the insert will draw from.
-pub fn mark(store: &Store, category: &[u8]) {
+pub fn mark(store: &Store, category: &[u8]) -> Result<()> {
     let tag = category_tag(category);
     let tag = MARKS.with_borrow(|marks| {
         if marks.contains(&(store.table, tag)) || marks.contains(&(store.table, EVERY_CATEGORY)) {
@@ -41,18 +41,32 @@ pub fn mark(store: &Store, category: &[u8]) {
         let categories = marks.iter().filter(|(table, _)| *table == store.table).count();
         Some(if categories < MAX_CATEGORIES { tag } else { EVERY_CATEGORY })
     });
-    let Some(tag) = tag else { return };
+    let Some(tag) = tag else { return Ok(()) };
     forget_at_end();
-    let Some(sequence) = relation_oid(SEQUENCE, store.schema) else { return };
-    // Who may not use the sequence cannot draw from it either, and is told so by the insert.
-    // SAFETY: a catalog look-up.
-    let usable = unsafe {
-        pg_sys::pg_class_aclcheck(sequence, pg_sys::GetUserId(), pg_sys::ACL_SELECT | pg_sys::ACL_USAGE)
-            == pg_sys::AclResult::ACLCHECK_OK
-    };
-    let lowest = if usable { last_drawn(sequence).unwrap_or(0).wrapping_add(1) } else { 1 };
+    let sequence = sequence(store)?;
+    // What the insert asks for, and what looking asks for.
+    check(sequence, pg_sys::ACL_USAGE | pg_sys::ACL_SELECT);
+    let lowest = last_drawn(sequence).unwrap_or(0).wrapping_add(1);
     hold(store.table, lowest, tag);
     MARKS.with_borrow_mut(|marks| marks.insert((store.table, tag)));
+    Ok(())
+}
+
+/// Raises Postgres' error where the caller has none of these privileges on the sequence.
+fn check(sequence: pg_sys::Oid, privileges: pg_sys::AclMode) {
+    // SAFETY: a catalog look-up; one of the privileges is enough.
+    let result = unsafe { pg_sys::pg_class_aclcheck(sequence, pg_sys::GetUserId(), privileges) };
+    refuse(result, pg_sys::ObjectType::OBJECT_SEQUENCE, SEQUENCE);
+}
+
+/// Makes sure that the caller may move the sequence, as an import does.
+pub fn check_may_set(store: &Store) -> Result<()> {
+    check(sequence(store)?, pg_sys::ACL_UPDATE);
+    Ok(())
+}
+
+fn sequence(store: &Store) -> Result<pg_sys::Oid> {
+    relation_oid(SEQUENCE, store.schema).ok_or_else(|| unusable(store))
 }
 
 /// Leaves a mark for every category, from a position on that this transaction is about to take.
@@ -64,7 +78,7 @@ pub fn mark_all(store: &Store, lowest: i64) {
 
 /// The highest global position drawn so far, `None` when none was. The caller must be allowed to read the sequence.
 pub fn last_position_drawn(store: &Store) -> Result<Option<i64>> {
-    let sequence = relation_oid(SEQUENCE, store.schema).ok_or_else(|| unusable(store))?;
+    let sequence = sequence(store)?;
     check_sequence(store, sequence)?;
     Ok(last_drawn(sequence))
 }
@@ -85,9 +99,7 @@ fn unusable(store: &Store) -> Error {
 
 /// Makes sure that the caller may read the sequence, and that its last value is the highest one drawn.
 fn check_sequence(store: &Store, sequence: pg_sys::Oid) -> Result<()> {
-    // SAFETY: a catalog look-up.
-    let readable = unsafe { pg_sys::pg_class_aclcheck(sequence, pg_sys::GetUserId(), pg_sys::ACL_SELECT) };
-    refuse(readable, pg_sys::ObjectType::OBJECT_SEQUENCE, SEQUENCE);
+    check(sequence, pg_sys::ACL_SELECT);
     let number = |column| namespace::catalog_value(pg_sys::SysCacheIdentifier::SEQRELID, sequence, column);
     let steady =
         number(SEQUENCE_INCREMENT) == Some(1) && number(SEQUENCE_CACHE) == Some(1) && number(SEQUENCE_CYCLE) == Some(0);

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::call::{Answer, Call, sql_functions};
 use crate::namespace::{self, Store, Use};
-use crate::spi::{Parameter, Spi, connected, text_datum};
+use crate::spi::{LatestSnapshot, Parameter, Spi, connected, text_datum};
 use crate::statements::Statement;
 use crate::{arrays, horizon, jsonb};
 
@@ -30,14 +30,13 @@ struct Message {
 fn import_messages(call: &Call<'_>) -> Result<Answer> {
     let store = namespace::resolve(call.text(1))?;
     let messages = read(call.jsonb(0))?;
-    store.lock(Use::Import)?;
+    horizon::check_may_set(&store)?;
+    let store = store.lock(Use::Import)?;
     connected(|spi| {
         let (Some(first), Some(last)) = (messages.first(), messages.last()) else { return Ok(()) };
         let drawn = horizon::last_position_drawn(&store)?;
-        let taken = spi.bigint(Statement::AnyMessage.plan(spi, &store), &[]).and(drawn);
-        first.message.check_global_position(taken)?;
-        check_positions(spi, &store, &messages)?;
-        horizon::mark_all(&store, first.message.global_position);
+        check(spi, &store, &messages, first, drawn)?;
+        horizon::mark_all(&store, first.message.global_position.min(drawn.unwrap_or(0) + 1));
         insert(spi, &store, &messages);
         let next = last.message.global_position.max(drawn.unwrap_or(0));
         spi.run(
@@ -81,14 +80,20 @@ fn read_element(n: usize, element: &jsonb::Value) -> Result<Message> {
     Ok(Message { message: reader.finish()?, data, metadata })
 }
 
-/// Makes sure that each message is the next one of its stream.
-fn check_positions(spi: &Spi, store: &Store, messages: &[Message]) -> Result<()> {
+/// Makes sure that nobody has passed the first global position, and that each message is the next one of its stream.
+///
+/// Against what is there now that the table is locked: the snapshot of a REPEATABLE READ transaction may be older.
+fn check(spi: &Spi, store: &Store, messages: &[Message], first: &Message, drawn: Option<i64>) -> Result<()> {
+    let any_message = Statement::AnyMessage.plan(spi, store);
+    let snapshot = LatestSnapshot::push();
+    let taken = spi.bigint_at(&snapshot, any_message, &[]).and(drawn);
+    first.message.check_global_position(taken)?;
     let mut versions: HashMap<&[u8], i64> = HashMap::new();
     let plan = Statement::StreamVersion.plan(spi, store);
     for Message { message, .. } in messages {
         let version = versions.entry(&message.stream_name).or_insert_with(|| {
             let value = Some(text_datum(&message.stream_name));
-            spi.bigint(plan, &[Parameter { kind: VARCHAROID, value }]).unwrap_or(NO_STREAM)
+            spi.bigint_at(&snapshot, plan, &[Parameter { kind: VARCHAROID, value }]).unwrap_or(NO_STREAM)
         });
         message.check_position(Some(*version))?;
         *version = message.position;

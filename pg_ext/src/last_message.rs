@@ -22,7 +22,7 @@ fn get_last_stream_message(call: &Call<'_>) -> Result<Answer> {
     let rows = Rows::of(call);
     let parameters =
         [stream_name, kind].map(|text| Parameter { kind: VARCHAROID, value: text.map(|text| text.datum()) });
-    store.lock(Use::Read)?;
+    let store = store.lock(Use::Read)?;
     connected(|spi| {
         let plan = Statement::LastMessage { of_type: kind.is_some() }.plan(spi, &store);
         spi.rows(plan, &parameters, &rows);

@@ -24,6 +24,7 @@ mod postgres_error;
 mod registry;
 mod report;
 mod rows;
+mod setting_guard;
 mod settings;
 mod spi;
 mod statements;

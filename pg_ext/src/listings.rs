@@ -20,7 +20,7 @@ sql_functions! {
 fn list_streams(call: &Call<'_>) -> Result<Answer> {
     let store = namespace::resolve(call.text(3))?;
     let limit = BatchSize::checked(call.int8(2))?.limit()?;
-    store.lock(Use::Read)?;
+    let store = store.lock(Use::Read)?;
     let prefix = call.text(0).map_or_else(|| text_datum(b""), |prefix| prefix.datum());
     let (start, exclusive) = start(call.text(0), call.text(1));
     let rows = Rows::of(call);
@@ -75,7 +75,7 @@ fn is_in_byte_order(spi: &Spi) -> bool {
 /// `list_categories(namespace)`: name, number of streams and of messages, in byte order.
 fn list_categories(call: &Call<'_>) -> Result<Answer> {
     let store = namespace::resolve(call.text(0))?;
-    store.lock(Use::Read)?;
+    let store = store.lock(Use::Read)?;
     let rows = Rows::of(call);
     connected(|spi| {
         spi.rows(Statement::Categories.plan(spi, &store), &[], &rows);

@@ -5,14 +5,15 @@
 //! schemas that the caller may not use, and a tenant's write would land in the default store.
 
 use std::cell::RefCell;
-use std::ffi::{CStr, CString};
+use std::ffi::{CStr, CString, c_int};
 
 use message_store_core::{Error, Result, namespace_name};
 use pgrx::pg_sys;
 
 use crate::call::Text;
 use crate::postgres_error::protect;
-use crate::registry::recorded_owner;
+use crate::registry::{check_once, recorded_owner};
+use crate::store_objects::check_table;
 
 /// A store that a call may use: its name, and the OIDs that its objects have now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,23 +45,54 @@ impl Store {
         self.namespace == namespace_name::DEFAULT
     }
 
-    /// Locks the table, and makes sure that the store is still the one that was resolved.
+    /// Locks the table, and answers with the store as it is then.
     ///
-    /// Between the two it may have been deleted, and another may have been made under its name.
-    pub fn lock(&self, usage: Use) -> Result<()> {
-        let mode = match usage {
-            Use::Read => pg_sys::AccessShareLock,
-            Use::Write => pg_sys::RowExclusiveLock,
-            Use::Import => pg_sys::ShareRowExclusiveLock,
-            Use::Delete => pg_sys::AccessExclusiveLock,
-        };
-        let (table, mode) = (self.table, mode.cast_signed());
-        // SAFETY: a plain call; the lock is released when the transaction ends.
-        unsafe { protect(|| raw::LockRelationOid(table, mode)) };
-        if find(&self.namespace)? == *self {
-            Ok(())
-        } else {
-            Err(Error::NamespaceDoesNotExist(Some(self.namespace.clone())))
+    /// Between resolving and locking it may have been deleted, and another made under its name: then that one is
+    /// locked. Who may not use the table gets Postgres' error before the lock, and so keeps nobody waiting.
+    pub fn lock(self, usage: Use) -> Result<Self> {
+        let mut store = self;
+        for _attempt in 0..2 {
+            store.check_privileges(usage);
+            let (table, mode) = (store.table, usage.lock_mode());
+            // SAFETY: a plain call; the lock is released when the transaction ends.
+            unsafe { protect(|| raw::LockRelationOid(table, mode)) };
+            let now = find(&store.namespace)?;
+            if now == store {
+                return Ok(store);
+            }
+            check_usage(&now);
+            store = now;
+        }
+        Err(Error::NamespaceDoesNotExist(Some(store.namespace)))
+    }
+
+    /// Raises Postgres' error for a table that the caller may not use in this way.
+    pub fn check_privileges(&self, usage: Use) {
+        for &privilege in usage.privileges() {
+            // SAFETY: a catalog look-up.
+            let result = unsafe { pg_sys::pg_class_aclcheck(self.table, pg_sys::GetUserId(), privilege) };
+            refuse(result, pg_sys::ObjectType::OBJECT_TABLE, "messages");
+        }
+    }
+}
+
+impl Use {
+    fn lock_mode(self) -> c_int {
+        match self {
+            Self::Read => pg_sys::AccessShareLock,
+            Self::Write => pg_sys::RowExclusiveLock,
+            Self::Import => pg_sys::ShareRowExclusiveLock,
+            Self::Delete => pg_sys::AccessExclusiveLock,
+        }
+        .cast_signed()
+    }
+
+    fn privileges(self) -> &'static [pg_sys::AclMode] {
+        match self {
+            Self::Read => &[pg_sys::ACL_SELECT],
+            Self::Write | Self::Import => &[pg_sys::ACL_SELECT, pg_sys::ACL_INSERT],
+            // The owner's, which is checked where it is used.
+            Self::Delete => &[],
         }
     }
 }
@@ -99,6 +131,7 @@ pub fn find(name: &str) -> Result<Store> {
     if owner.is_some() && owner != relation_owner(table) {
         return Err(Error::NamespaceOwnerChanged(name.to_owned()));
     }
+    check_once(table, || check_table(name, schema))?;
     Ok(Store { namespace: name.to_owned(), schema, table })
 }
 
@@ -165,15 +198,15 @@ pub fn relation_oid(name: &str, schema: pg_sys::Oid) -> Option<pg_sys::Oid> {
 
 /// The owner of a schema.
 pub fn schema_owner(schema: pg_sys::Oid) -> Option<pg_sys::Oid> {
-    owner(pg_sys::SysCacheIdentifier::NAMESPACEOID, schema, pg_sys::Anum_pg_namespace_nspowner)
+    oid_column(pg_sys::SysCacheIdentifier::NAMESPACEOID, schema, pg_sys::Anum_pg_namespace_nspowner)
 }
 
 /// The owner of a relation.
 pub fn relation_owner(relation: pg_sys::Oid) -> Option<pg_sys::Oid> {
-    owner(pg_sys::SysCacheIdentifier::RELOID, relation, pg_sys::Anum_pg_class_relowner)
+    oid_column(pg_sys::SysCacheIdentifier::RELOID, relation, pg_sys::Anum_pg_class_relowner)
 }
 
-fn owner(cache: pg_sys::SysCacheIdentifier::Type, object: pg_sys::Oid, column: u32) -> Option<pg_sys::Oid> {
+fn oid_column(cache: pg_sys::SysCacheIdentifier::Type, object: pg_sys::Oid, column: u32) -> Option<pg_sys::Oid> {
     u32::try_from(catalog_value(cache, object, column)?).ok().map(pg_sys::Oid::from)
 }
 
@@ -191,11 +224,6 @@ pub fn catalog_value(cache: pg_sys::SysCacheIdentifier::Type, object: pg_sys::Oi
         pg_sys::ReleaseSysCache(row);
         Some(value.value())
     }
-}
-
-/// The OID in a datum.
-pub fn oid_of(value: pg_sys::Datum) -> Option<pg_sys::Oid> {
-    u32::try_from(value.value()).ok().map(pg_sys::Oid::from)
 }
 
 fn existing(oid: pg_sys::Oid) -> Option<pg_sys::Oid> {

@@ -44,7 +44,7 @@ fn list_namespaces(call: &Call<'_>) -> Result<Answer> {
               r.created_at FROM message_store.namespaces AS r \
               UNION ALL SELECT 'message_store'::pg_catalog.varchar, NULL, NULL, NULL) AS n \
               JOIN pg_catalog.pg_namespace AS s ON s.nspname OPERATOR(pg_catalog.=) n.name::pg_catalog.name \
-              WHERE pg_catalog.has_schema_privilege(s.oid, 'USAGE') ORDER BY n.name COLLATE \"C\"",
+              WHERE pg_catalog.has_schema_privilege(s.oid, 'USAGE') ORDER BY n.name COLLATE pg_catalog.\"C\"",
             &[],
             &rows,
         );

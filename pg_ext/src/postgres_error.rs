@@ -38,7 +38,7 @@ impl PostgresError {
 /// Calls into Postgres, and turns an error raised there into an unwind that carries a [`PostgresError`].
 ///
 /// # Safety
-/// `call` must be plain calls of functions from [`crate::raw`]: nothing in it may have a destructor, unwind, or use a
+/// `call` must be plain calls of functions that a module's `raw` declares: nothing in it may have a destructor, unwind, or use a
 /// function that pgrx binds, since an error jumps over its frame.
 #[inline(always)]
 pub unsafe fn protect<T>(call: impl FnOnce() -> T) -> T {

@@ -4,8 +4,7 @@
 //! What it found is kept until the table changes; a trigger on the table tells every connection.
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
-use std::ffi::CString;
+use std::collections::{HashMap, HashSet};
 
 use message_store_core::Result;
 use pgrx::pg_sys;
@@ -23,6 +22,10 @@ thread_local! {
     static OWNERS: RefCell<HashMap<String, Option<pg_sys::Oid>>> = RefCell::default();
     /// The registry's OID as of the last look-up.
     static REGISTRY: Cell<pg_sys::Oid> = const { Cell::new(pg_sys::InvalidOid) };
+    /// Counts the changes that were heard of.
+    static GENERATION: Cell<u64> = const { Cell::new(0) };
+    /// The tables that were looked at and found to be tables of messages.
+    static TABLES: RefCell<HashSet<pg_sys::Oid>> = RefCell::default();
     static LISTENING: Cell<bool> = const { Cell::new(false) };
 }
 
@@ -35,7 +38,12 @@ pub fn recorded_owner(name: &str) -> Option<pg_sys::Oid> {
     if let Some(owner) = OWNERS.with_borrow(|owners| owners.get(name).copied()) {
         return owner;
     }
+    let generation = GENERATION.get();
     let owner = look_up(name);
+    if generation != GENERATION.get() {
+        // The registry changed meanwhile: this answer is as good as any, but not to be kept.
+        return owner;
+    }
     OWNERS.with_borrow_mut(|owners| {
         if owners.len() >= MAX_KEPT {
             owners.clear();
@@ -43,6 +51,22 @@ pub fn recorded_owner(name: &str) -> Option<pg_sys::Oid> {
         owners.insert(name.to_owned(), owner);
     });
     owner
+}
+
+/// Whether the table has been found to be a table of messages; `look` finds out, once until the table changes.
+pub fn check_once(table: pg_sys::Oid, look: impl FnOnce() -> Result<()>) -> Result<()> {
+    listen();
+    if TABLES.with_borrow(|tables| tables.contains(&table)) {
+        return Ok(());
+    }
+    look()?;
+    TABLES.with_borrow_mut(|tables| {
+        if tables.len() >= MAX_KEPT {
+            tables.clear();
+        }
+        tables.insert(table);
+    });
+    Ok(())
 }
 
 /// The registry's OID, where the extension has one.
@@ -70,16 +94,20 @@ fn look_up(name: &str) -> Option<pg_sys::Oid> {
             pg_sys::Oid::from(pg_sys::F_TEXTEQ),
             name,
         );
+        // Opening either may bring news of a change, which the snapshot must then see: so it is taken after.
+        let index_relation = pg_sys::index_open(index, pg_sys::AccessShareLock.cast_signed());
         let snapshot = pg_sys::RegisterSnapshot(pg_sys::GetLatestSnapshot());
         let scan = pg_sys::systable_beginscan(table, index, true, snapshot, 1, &mut key);
         let row = pg_sys::systable_getnext(scan);
         let owner = (!row.is_null()).then(|| {
             let mut is_null = false;
             let owner = pg_sys::heap_getattr(row, OWNER, (*table).rd_att, &mut is_null);
-            crate::namespace::oid_of(owner).unwrap_or(pg_sys::InvalidOid)
+            // A role that is no more owns nothing: then the namespace is not its recorded owner's.
+            pg_sys::get_role_oid(owner.cast_mut_ptr::<pg_sys::NameData>().cast::<std::ffi::c_char>(), true)
         });
         pg_sys::systable_endscan(scan);
         pg_sys::UnregisterSnapshot(snapshot);
+        pg_sys::index_close(index_relation, pg_sys::AccessShareLock.cast_signed());
         pg_sys::table_close(table, pg_sys::AccessShareLock.cast_signed());
         owner
     }
@@ -95,7 +123,17 @@ fn listen() {
 
 /// Postgres calls it with the OID of a changed table, or with none when any may have changed. It must not fail.
 unsafe extern "C-unwind" fn forget(_argument: pg_sys::Datum, changed: pg_sys::Oid) {
+    TABLES.with(|tables| {
+        if let Ok(mut tables) = tables.try_borrow_mut() {
+            if changed == pg_sys::InvalidOid {
+                tables.clear();
+            } else {
+                tables.remove(&changed);
+            }
+        }
+    });
     if changed == pg_sys::InvalidOid || changed == REGISTRY.get() || REGISTRY.get() == pg_sys::InvalidOid {
+        GENERATION.set(GENERATION.get() + 1);
         OWNERS.with(|owners| {
             if let Ok(mut owners) = owners.try_borrow_mut() {
                 owners.clear();
@@ -112,11 +150,4 @@ fn registry_changed(call: &Call<'_>) -> Result<Answer> {
         unsafe { pg_sys::CacheInvalidateRelcacheByRelid(registry) };
     }
     Ok(Some(pg_sys::Datum::null()))
-}
-
-/// A name as an SQL identifier.
-pub fn quoted(name: &str) -> String {
-    let name = CString::new(name).unwrap_or_default();
-    // SAFETY: copies a NUL-terminated name, with quotes where it needs them.
-    unsafe { std::ffi::CStr::from_ptr(pg_sys::quote_identifier(name.as_ptr())).to_string_lossy().into_owned() }
 }

@@ -10,6 +10,8 @@ use message_store_core::Error;
 use pgrx::pg_sys::panic::ErrorReportWithLevel;
 use pgrx::{PgLogLevel, pg_sys};
 
+use crate::postgres_error::protect;
+
 /// A text for the client, in Postgres' memory and the database's encoding.
 struct ClientText(*const c_char);
 
@@ -62,7 +64,13 @@ impl Report {
     /// What a client hears of a defect in this extension. The text of it goes to the server's log only.
     pub fn of_defect(what: &str) -> Self {
         let defect = packed_sqlstate("XX000");
-        Self::new(pg_sys::LOG_SERVER_ONLY, defect, &format!("message_store: internal error: {what}"), None).send();
+        let log = Self::new(pg_sys::LOG_SERVER_ONLY, defect, &format!("message_store: internal error: {what}"), None);
+        // SAFETY: a counter of the backend's. While it stands, sending hears of no cancellation, which would jump.
+        unsafe {
+            pg_sys::InterruptHoldoffCount += 1;
+            log.send();
+            pg_sys::InterruptHoldoffCount -= 1;
+        }
         Self::error("XX000", "message_store: internal error, see the server log", None)
     }
 
@@ -91,6 +99,12 @@ impl Report {
         }
     }
 
+    /// Gives a report that is no error to Postgres. A cancelled or terminated backend hears of it here, and unwinds.
+    fn send_protected(&self) {
+        // SAFETY: only functions of Postgres' are called, and nothing that is made has a destructor.
+        unsafe { protect(|| self.send()) }
+    }
+
     /// Raises the error.
     ///
     /// # Safety
@@ -103,7 +117,7 @@ impl Report {
 
 /// Sends a notice.
 pub fn notice(text: &str) {
-    Report::new(pg_sys::NOTICE, 0, text, None).send();
+    Report::new(pg_sys::NOTICE, 0, text, None).send_protected();
 }
 
 /// Five characters, six bits each, as Postgres packs them.

@@ -2,8 +2,6 @@
 //!
 //! The store keeps to work_mem and goes on in a temporary file, so an answer may be larger than memory.
 
-use std::ptr::{null, null_mut};
-
 use pgrx::pg_sys;
 
 use crate::call::Call;
@@ -30,8 +28,18 @@ impl Rows {
         // SAFETY: the result was set up in `of` and lives as long as the call.
         unsafe {
             let receiver = pg_sys::CreateDestReceiver(pg_sys::CommandDest::DestTuplestore);
-            let (store, context) = ((*self.result).setResult, (*(*self.result).econtext).ecxt_per_query_memory);
-            protect(|| raw::SetTuplestoreDestReceiverParams(receiver, store, context, false, null_mut(), null()));
+            let result = self.result;
+            // With the columns to be had, a query that yields others is an error; without, its rows would be misread.
+            protect(|| {
+                raw::SetTuplestoreDestReceiverParams(
+                    receiver,
+                    (*result).setResult,
+                    (*(*result).econtext).ecxt_per_query_memory,
+                    false,
+                    (*result).setDesc,
+                    c"structure of query does not match function result type".as_ptr(),
+                );
+            });
             Receiver(receiver)
         }
     }

@@ -13,6 +13,7 @@ use pgrx::pg_sys;
 
 use crate::postgres_error::protect;
 use crate::rows::Rows;
+use crate::setting_guard::SettingGuard;
 
 /// A value handed to a statement, NULL as `None`, and its type.
 #[derive(Clone, Copy)]
@@ -78,7 +79,8 @@ pub enum Planning {
     /// As the planner judges.
     Free,
     /// Through an index in the order asked for, whatever the planner believes: a table that was never analyzed looks
-    /// tiny to it, and a plan made then would be kept while the table grows.
+    /// tiny to it, and a plan made then would be kept while the table grows. When Postgres plans anew, after the table
+    /// was analyzed or the search_path changed, it judges freely.
     ByIndex,
 }
 
@@ -94,7 +96,7 @@ impl Spi {
         let count = length(kinds.len());
         let options = (pg_sys::CURSOR_OPT_GENERIC_PLAN).cast_signed();
         let (sql, kinds) = (sql.as_ptr(), kinds.as_ptr().cast_mut());
-        let narrowed = (planning == Planning::ByIndex).then(PlannerSettings::narrow);
+        let narrowed = (planning == Planning::ByIndex).then(narrow_planning);
         // SAFETY: plain calls. The strings and arrays outlive them; a kept plan lives until the backend ends.
         let plan = unsafe {
             protect(|| {
@@ -116,7 +118,17 @@ impl Spi {
 
     /// Runs a statement and returns the first column of its first row, a bigint: `None` without a row or for NULL.
     pub fn bigint(&self, plan: Plan, parameters: &[Parameter]) -> Option<i64> {
-        self.execute(plan, parameters, 1, null_mut());
+        self.execute(plan, &options(parameters, 1, null_mut(), false));
+        self.first_bigint()
+    }
+
+    /// The same against a snapshot.
+    pub fn bigint_at(&self, _snapshot: &LatestSnapshot, plan: Plan, parameters: &[Parameter]) -> Option<i64> {
+        self.execute(plan, &reading(options(parameters, 1, null_mut(), false)));
+        self.first_bigint()
+    }
+
+    fn first_bigint(&self) -> Option<i64> {
         // SAFETY: the statement succeeded, so the table is set, and holds as many rows as were processed.
         unsafe {
             if pg_sys::SPI_processed == 0 || pg_sys::SPI_tuptable.is_null() {
@@ -132,28 +144,24 @@ impl Spi {
 
     /// Runs a statement for its effect.
     pub fn run(&self, plan: Plan, parameters: &[Parameter]) {
-        self.execute(plan, parameters, 0, null_mut());
+        self.execute(plan, &options(parameters, 0, null_mut(), false));
     }
 
     /// Runs a query and adds what it returns to `rows`.
     pub fn rows(&self, plan: Plan, parameters: &[Parameter], rows: &Rows) {
         let receiver = rows.receiver();
-        self.execute(plan, parameters, 0, receiver.pointer());
+        self.execute(plan, &options(parameters, 0, receiver.pointer(), false));
     }
 
     /// Runs a query against a snapshot and adds what it returns to `rows`.
     pub fn rows_at(&self, _snapshot: &LatestSnapshot, plan: Plan, parameters: &[Parameter], rows: &Rows) {
         let receiver = rows.receiver();
-        let mut options = options(parameters, 0, receiver.pointer(), false);
-        // A reading statement takes the snapshot that is active.
-        options.read_only = true;
-        // SAFETY: plain call; the plan is kept, parameters and receiver outlive the call.
-        check(unsafe { protect(|| raw::SPI_execute_plan_extended(plan.0, &options)) });
+        self.execute(plan, &reading(options(parameters, 0, receiver.pointer(), false)));
     }
 
     /// Runs a statement and returns the first column of all its rows, bigints that are not NULL.
     pub fn bigints(&self, plan: Plan, parameters: &[Parameter]) -> Vec<i64> {
-        self.execute(plan, parameters, 0, null_mut());
+        self.execute(plan, &options(parameters, 0, null_mut(), false));
         // SAFETY: the statement succeeded, so the table is set, and holds as many rows as were processed.
         unsafe {
             let table = pg_sys::SPI_tuptable;
@@ -198,7 +206,8 @@ impl Spi {
         }
     }
 
-    /// Plans and runs a text that a caller had a part in, with the caller's rights, and adds its result to `rows`.
+    /// Plans and runs a text, perhaps one that a caller had a part in, with the caller's rights, and adds its result to
+    /// `rows`.
     pub fn rows_of_text(&self, sql: &[u8], parameters: &[Parameter], rows: &Rows) {
         let sql = CString::new(sql).unwrap_or_default();
         let receiver = rows.receiver();
@@ -216,10 +225,9 @@ impl Spi {
         check(unsafe { protect(|| raw::SPI_execute(sql, false, 0)) });
     }
 
-    fn execute(&self, plan: Plan, parameters: &[Parameter], rows: u64, receiver: *mut pg_sys::DestReceiver) {
-        let options = options(parameters, rows, receiver, false);
-        // SAFETY: plain call; the plan is kept, parameters and receiver outlive the call.
-        check(unsafe { protect(|| raw::SPI_execute_plan_extended(plan.0, &options)) });
+    fn execute(&self, plan: Plan, options: &pg_sys::SPIExecuteOptions) {
+        // SAFETY: plain call; the plan is kept, the options and what they point at outlive the call.
+        check(unsafe { protect(|| raw::SPI_execute_plan_extended(plan.0, options)) });
     }
 }
 
@@ -253,6 +261,11 @@ fn options(
     }
 }
 
+/// A reading statement takes the snapshot that is active.
+fn reading(options: pg_sys::SPIExecuteOptions) -> pg_sys::SPIExecuteOptions {
+    pg_sys::SPIExecuteOptions { read_only: true, ..options }
+}
+
 fn parameter_list(parameters: &[Parameter]) -> pg_sys::ParamListInfo {
     // SAFETY: the list is made for as many parameters as are written; it lives in the connection's memory.
     unsafe {
@@ -273,40 +286,10 @@ fn parameter_list(parameters: &[Parameter]) -> pg_sys::ParamListInfo {
 ///
 /// What is switched off is not forbidden but made to look very dear, so that a plan which needs a sort all the same
 /// would be compiled just in time, for longer than it runs (800 ms to list one stream): hence no `jit` either.
-struct PlannerSettings {
-    level: c_int,
-}
-
-impl PlannerSettings {
-    fn narrow() -> Self {
-        // SAFETY: a new nesting level, closed in drop; the names and values are settings that every server has.
-        unsafe {
-            let level = pg_sys::NewGUCNestLevel();
-            for name in [c"enable_seqscan", c"enable_bitmapscan", c"enable_sort", c"jit"] {
-                pg_sys::set_config_option(
-                    name.as_ptr(),
-                    c"off".as_ptr(),
-                    pg_sys::GucContext::PGC_USERSET,
-                    pg_sys::GucSource::PGC_S_SESSION,
-                    pg_sys::GucAction::GUC_ACTION_SAVE,
-                    true,
-                    0,
-                    false,
-                );
-            }
-            Self { level }
-        }
-    }
-}
-
-impl Drop for PlannerSettings {
-    fn drop(&mut self) {
-        // After an error the end of the transaction puts the settings back.
-        if !std::thread::panicking() {
-            // SAFETY: closes the level opened in narrow.
-            unsafe { pg_sys::AtEOXact_GUC(true, self.level) };
-        }
-    }
+fn narrow_planning() -> SettingGuard {
+    SettingGuard::set(
+        &[c"enable_seqscan", c"enable_bitmapscan", c"enable_sort", c"jit"].map(|setting| (setting, c"off")),
+    )
 }
 
 /// A snapshot as of now, whatever the isolation level, active for as long as it lives.

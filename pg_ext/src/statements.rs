@@ -26,6 +26,8 @@ pub enum Statement {
     Import,
     /// Whether there is any message: 1, or no row.
     AnyMessage,
+    /// How many messages there are.
+    MessageCount,
     /// Moves the sequence of global positions.
     SetGlobalPosition,
     /// Some streams, found by skipping through the index.
@@ -48,8 +50,8 @@ pub enum Statement {
 const MESSAGE: &str = "id::pg_catalog.varchar, stream_name::pg_catalog.varchar, type::pg_catalog.varchar, position, \
      global_position, data::pg_catalog.varchar, metadata::pg_catalog.varchar, time";
 
-/// How many plans a connection keeps, some 20 KiB each, before it frees them all and starts again.
-const MAX_PLANS: usize = 8192;
+/// How many plans a connection keeps, some 26 KiB each, before it frees them all and starts again.
+const MAX_PLANS: usize = 2048;
 
 impl Statement {
     /// The plan of this statement for a store, made when it is first needed.
@@ -74,7 +76,11 @@ impl Statement {
     }
 
     fn planning(self) -> Planning {
-        if matches!(self, Self::Insert | Self::InsertBatch | Self::Import) { Planning::Free } else { Planning::ByIndex }
+        if matches!(self, Self::Insert | Self::InsertBatch | Self::Import | Self::MessageCount) {
+            Planning::Free
+        } else {
+            Planning::ByIndex
+        }
     }
 
     /// The types of `$1`, `$2` and so on.
@@ -95,7 +101,7 @@ impl Statement {
                 JSONBARRAYOID,
                 UUIDARRAYOID,
             ],
-            Self::AnyMessage | Self::Categories => &[],
+            Self::AnyMessage | Self::MessageCount | Self::Categories => &[],
             Self::SetGlobalPosition => &[INT8OID],
             Self::StreamPage | Self::AllStreams => &[VARCHAROID, BOOLOID, VARCHAROID, INT8OID],
             Self::AllMessages => &[INT8OID, INT8OID, INT8OID],
@@ -110,7 +116,7 @@ impl Statement {
         let messages = format!("\"{}\".messages", store.namespace);
         match self {
             Self::StreamVersion => format!(
-                "SELECT position FROM {messages} WHERE stream_name OPERATOR(pg_catalog.=) $1 \
+                "SELECT position::pg_catalog.int8 FROM {messages} WHERE stream_name OPERATOR(pg_catalog.=) $1 \
                  ORDER BY position DESC LIMIT 1"
             )
             .into(),
@@ -125,7 +131,7 @@ impl Statement {
                  COALESCE(m.time, pg_catalog.timezone('utc', pg_catalog.now())) \
                  FROM ROWS FROM (pg_catalog.unnest($3), pg_catalog.unnest($4), pg_catalog.unnest($5), \
                  pg_catalog.unnest($6), pg_catalog.unnest($7)) WITH ORDINALITY \
-                 AS m (id, type, data, metadata, time, n) ORDER BY m.n RETURNING global_position"
+                 AS m (id, type, data, metadata, time, n) ORDER BY m.n RETURNING global_position::pg_catalog.int8"
             )
             .into(),
             Self::Import => format!(
@@ -136,22 +142,23 @@ impl Statement {
             )
             .into(),
             Self::AnyMessage => format!("SELECT 1::pg_catalog.int8 FROM {messages} LIMIT 1").into(),
+            Self::MessageCount => format!("SELECT pg_catalog.count(*) FROM {messages}").into(),
             Self::SetGlobalPosition => {
                 format!("SELECT pg_catalog.setval('\"{}\".messages_global_position_seq', $1)", store.namespace).into()
             }
             Self::StreamPage => stream_page(&messages).into(),
             Self::AllStreams => format!(
                 "SELECT stream_name::pg_catalog.varchar, pg_catalog.max(position), pg_catalog.count(*) \
-                 FROM {messages} WHERE stream_name COLLATE \"C\" OPERATOR(pg_catalog.>=) $1 \
+                 FROM {messages} WHERE stream_name COLLATE pg_catalog.\"C\" OPERATOR(pg_catalog.>=) $1 \
                  AND (NOT $2 OR stream_name OPERATOR(pg_catalog.<>) $1) \
                  AND pg_catalog.starts_with(stream_name, $3) \
-                 GROUP BY stream_name ORDER BY stream_name COLLATE \"C\" LIMIT $4"
+                 GROUP BY stream_name ORDER BY stream_name COLLATE pg_catalog.\"C\" LIMIT $4"
             )
             .into(),
             Self::Categories => format!(
                 "SELECT s.category, pg_catalog.count(*), pg_catalog.sum(s.messages)::pg_catalog.int8 FROM (\
                  SELECT message_store.category(stream_name) AS category, pg_catalog.count(*) AS messages \
-                 FROM {messages} GROUP BY stream_name) AS s GROUP BY s.category ORDER BY s.category COLLATE \"C\""
+                 FROM {messages} GROUP BY stream_name) AS s GROUP BY s.category ORDER BY s.category COLLATE pg_catalog.\"C\""
             )
             .into(),
             Self::AllMessages => format!(

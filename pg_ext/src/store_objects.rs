@@ -1,11 +1,12 @@
 //! The objects a store is made of, and making them: the same SQL files for every namespace.
 
-use std::ffi::{CStr, CString, c_int};
+use std::ffi::{CStr, CString};
 
 use message_store_core::{Error, Result};
 use pgrx::pg_sys;
 
 use crate::namespace::relation_oid;
+use crate::setting_guard::SettingGuard;
 use crate::spi::Spi;
 
 /// One relation of a store, and the file that creates it.
@@ -61,7 +62,7 @@ pub fn create_missing(spi: &Spi, schema: &str, oid: pg_sys::Oid) -> Result<Vec<&
     if missing.iter().all(|relation| relation.kind != Kind::Table) {
         check_table(schema, oid)?;
     }
-    let _search_path = SearchPath::set(schema);
+    let _settings = search_path(schema);
     for relation in &missing {
         spi.script(relation.sql);
     }
@@ -74,7 +75,7 @@ pub fn names() -> impl Iterator<Item = &'static str> {
 }
 
 /// The names of the views of a store.
-pub fn views() -> impl Iterator<Item = &'static str> {
+fn views() -> impl Iterator<Item = &'static str> {
     RELATIONS.iter().filter(|relation| relation.kind == Kind::View).map(|relation| relation.name)
 }
 
@@ -87,13 +88,13 @@ pub fn drop_store(spi: &Spi, schema: &str, cascade: bool) {
     for view in views() {
         spi.script(&format!("DROP VIEW IF EXISTS \"{schema}\".{view}"));
     }
-    spi.script(&format!("DROP TABLE \"{schema}\".messages"));
+    spi.script(&format!("DROP TABLE IF EXISTS \"{schema}\".messages"));
     spi.script(&format!("DROP SCHEMA \"{schema}\""));
 }
 
 /// Grants Message DB's role what it has there, on the default store.
 pub fn grant_to_role(spi: &Spi, schema: &str) {
-    let _search_path = SearchPath::set(schema);
+    let _settings = search_path(schema);
     spi.script(ROLE_GRANTS);
 }
 
@@ -129,10 +130,17 @@ const COLUMNS: [(&CStr, pg_sys::Oid); 8] = [
     (c"id", pg_sys::UUIDOID),
 ];
 
-/// Refuses a schema whose table `messages` is missing or is not one of ours: other columns, or another owner.
+/// Refuses a schema whose `messages` is missing or is not a table of messages.
+///
+/// A view, or a column of another type, could run code of the schema's owner with the rights of whoever reads.
 pub fn check_table(schema: &str, oid: pg_sys::Oid) -> Result<()> {
     let refused = || Error::NotAMessageStore(schema.to_owned());
     let table = relation_oid("messages", oid).ok_or_else(refused)?;
+    // SAFETY: a catalog look-up.
+    let kind = u8::try_from(unsafe { pg_sys::get_rel_relkind(table) });
+    if !kind.is_ok_and(|kind| [pg_sys::RELKIND_RELATION, pg_sys::RELKIND_PARTITIONED_TABLE].contains(&kind)) {
+        return Err(refused());
+    }
     for (number, (name, kind)) in (1..).zip(COLUMNS) {
         // SAFETY: catalog look-ups of an attribute that may be missing: then the name is null.
         let fits = unsafe {
@@ -147,37 +155,12 @@ pub fn check_table(schema: &str, oid: pg_sys::Oid) -> Result<()> {
 }
 
 /// A search_path of one schema, for as long as it lives.
-struct SearchPath {
-    level: c_int,
+fn search_path(schema: &str) -> SettingGuard {
+    let value = CString::new(format!("\"{schema}\", pg_temp")).unwrap_or_default();
+    SettingGuard::set(&[(c"search_path", &value)])
 }
 
-impl SearchPath {
-    fn set(schema: &str) -> Self {
-        let value = CString::new(format!("\"{schema}\", pg_temp")).unwrap_or_default();
-        // SAFETY: a new nesting level, closed in drop; name and value are NUL-terminated.
-        unsafe {
-            let level = pg_sys::NewGUCNestLevel();
-            pg_sys::set_config_option(
-                c"search_path".as_ptr(),
-                value.as_ptr(),
-                pg_sys::GucContext::PGC_USERSET,
-                pg_sys::GucSource::PGC_S_SESSION,
-                pg_sys::GucAction::GUC_ACTION_SAVE,
-                true,
-                0,
-                false,
-            );
-            Self { level }
-        }
-    }
-}
-
-impl Drop for SearchPath {
-    fn drop(&mut self) {
-        // After an error the end of the transaction puts the setting back.
-        if !std::thread::panicking() {
-            // SAFETY: closes the level opened in set.
-            unsafe { pg_sys::AtEOXact_GUC(true, self.level) };
-        }
-    }
+/// Those of the store's views that a schema has.
+pub fn existing_views(schema: pg_sys::Oid) -> impl Iterator<Item = &'static str> {
+    views().filter(move |view| relation_oid(view, schema).is_some())
 }

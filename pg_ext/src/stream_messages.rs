@@ -35,7 +35,7 @@ fn get_stream_messages(call: &Call<'_>) -> Result<Answer> {
         Parameter { kind: INT8OID, value: Some(Datum::from(read.position)) },
         Parameter { kind: INT8OID, value: limit.map(Datum::from) },
     ];
-    store.lock(Use::Read)?;
+    let store = store.lock(Use::Read)?;
     connected(|spi| {
         let statement = Statement::StreamMessages;
         match read.condition {

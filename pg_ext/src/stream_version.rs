@@ -15,7 +15,7 @@ sql_functions! {
 /// `stream_version(stream_name, namespace)`: the position of the stream's last message, NULL when it has none.
 fn version(call: &Call<'_>) -> Result<Answer> {
     let store = namespace::resolve(call.text(1))?;
-    store.lock(Use::Read)?;
+    let store = store.lock(Use::Read)?;
     connected(|spi| Ok(stream_version(spi, &store, call.text(0)).map(Datum::from)))
 }
 

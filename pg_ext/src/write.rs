@@ -28,7 +28,7 @@ fn write_message(call: &Call<'_>) -> Result<Answer> {
         metadata: call.jsonb(4),
     };
     let expected = call.int8(5);
-    begin(&store, message.stream_name)?;
+    let store = begin(store, message.stream_name)?;
     connected(|spi| {
         let version = stream_version(spi, &store, message.stream_name);
         let stream_name = message.stream_name.map(|name| name.bytes());
@@ -44,18 +44,21 @@ fn write_message(call: &Call<'_>) -> Result<Answer> {
 }
 
 /// Takes the locks of a write: the category's first, as Message DB does, then the table's, then the mark for readers.
-pub fn begin(store: &Store, stream_name: Option<Text<'_>>) -> Result<()> {
-    lock::lock_category_of(store, stream_name);
+///
+/// Answers with the store as it is under them.
+pub fn begin(store: Store, stream_name: Option<Text<'_>>) -> Result<Store> {
+    store.check_privileges(Use::Write);
+    lock::lock_category_of(&store, stream_name);
     // SAFETY: reads the backend's state.
     if unsafe { pg_sys::RecoveryInProgress() } {
         // A standby refuses the insert, in Postgres' own words; it has no such locks to give.
-        return Ok(());
+        return Ok(store);
     }
-    store.lock(Use::Write)?;
+    let store = store.lock(Use::Write)?;
     if let Some(stream_name) = stream_name {
-        horizon::mark(store, category(stream_name.bytes()));
+        horizon::mark(&store, category(stream_name.bytes()))?;
     }
-    Ok(())
+    Ok(store)
 }
 
 /// A message as it was handed in.

@@ -28,7 +28,7 @@ fn write_messages(call: &Call<'_>) -> Result<Answer> {
     let store = namespace::resolve(call.text(3))?;
     let messages = read(call.jsonb(1))?;
     let stream_name = call.text(0);
-    write::begin(&store, stream_name)?;
+    let store = write::begin(store, stream_name)?;
     let written = connected(|spi| {
         let version = stream_version(spi, &store, stream_name);
         let name = stream_name.map(|name| name.bytes());
@@ -37,6 +37,9 @@ fn write_messages(call: &Call<'_>) -> Result<Answer> {
         let count = i64::try_from(messages.len()).unwrap_or(i64::MAX);
         position.checked_add(count).ok_or(Error::PositionOutOfRange)?;
         let global_positions = insert(spi, &store, stream_name, position, &ids, &messages);
+        if global_positions.len() != ids.len() {
+            return Err(Error::MessagesKeptBack { given: ids.len(), written: global_positions.len() });
+        }
         Ok(answer(position, &ids, &global_positions))
     })?;
     Ok(Some(to_jsonb(&written)))

@@ -94,6 +94,8 @@ pub enum Error {
     UnusableSequence(String),
     #[error("role \"{}\" does not exist", or_null(.0))]
     RoleDoesNotExist(Option<String>),
+    #[error("A trigger on the table kept back messages of the batch: {written} of {given} would be written")]
+    MessagesKeptBack { given: usize, written: usize },
     #[error("Unknown namespace option: {}", or_null(.0))]
     UnknownNamespaceOption(Option<String>),
     #[error("Invalid value for append_lock: {} (category or stream)", or_null(.0))]

@@ -298,7 +298,6 @@ fn an_import_and_writers_wait_for_each_other() {
 
 /// A snapshot from before the messages does not make them unseen by those who have read them since.
 #[test]
-#[ignore = "today the check for messages sees only what the transaction's own snapshot does"]
 fn an_old_snapshot_does_not_let_a_passed_position_in() {
     let store = Store::fresh(Target::Ours);
     for level in ["REPEATABLE READ", "SERIALIZABLE"] {

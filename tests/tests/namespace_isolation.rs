@@ -508,7 +508,6 @@ fn a_bad_name_never_reaches_ddl() {
 
 /// The schema's privilege alone lets nobody hold up those who may use the table: no lock on it, no mark for readers.
 #[test]
-#[ignore = "today the table is locked, and the mark left, before its privileges are looked at"]
 fn who_may_not_use_the_table_does_not_lock_it() {
     let Tenants { store, a, .. } = tenants();
     store.superuser().ok(&format!("GRANT USAGE ON SCHEMA \"tenant-b\" TO {a}"));

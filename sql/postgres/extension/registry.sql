@@ -1,7 +1,7 @@
 -- The namespaces beside the default one. Everyone may see all of it but the token hashes; the owner may grant more.
 CREATE TABLE message_store.namespaces (
   name varchar COLLATE "C" NOT NULL,
-  owner regrole NOT NULL,
+  owner name NOT NULL,
   token_hash varchar,
   description varchar,
   metadata jsonb,

@@ -2,8 +2,12 @@
 CREATE VIEW type_category_summary AS
 SELECT
   type, message_store.category(stream_name) AS category,
-  count(*) AS message_count,
-  round(100 * count(*)::numeric / sum(count(*)) OVER (), 2) AS percent
+  pg_catalog.count(*) AS message_count,
+  pg_catalog.round(
+    100::numeric OPERATOR(pg_catalog.*) pg_catalog.count(*)::numeric
+      OPERATOR(pg_catalog./) pg_catalog.sum(pg_catalog.count(*)) OVER (),
+    2
+  ) AS percent
 FROM messages
 GROUP BY 1, 2
 ORDER BY 1, 2;
