@@ -3,13 +3,21 @@
 //! They stay placeholders: whether one is unset or empty matters to the contract, and any role may set them.
 
 use std::ffi::CStr;
+use std::ptr::null_mut;
 
 use message_store_core::arguments::{condition_is_activated, debug_is_on};
 use pgrx::pg_sys;
 
 /// Whether conditions are let through.
 pub fn sql_condition() -> bool {
-    condition_is_activated(value(c"message_store.sql_condition"))
+    // A placeholder whose transaction-local value has ended is empty to current_setting, and not unset: only the
+    // function behind it tells the two apart.
+    // SAFETY: the name is NUL-terminated; the value is a copy, null where the setting does not exist.
+    let value = unsafe {
+        let value = pg_sys::GetConfigOptionByName(c"message_store.sql_condition".as_ptr(), null_mut(), true);
+        (!value.is_null()).then(|| CStr::from_ptr(value).to_bytes())
+    };
+    condition_is_activated(value)
 }
 
 /// Whether writing functions say what they do.
