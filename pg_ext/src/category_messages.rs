@@ -31,6 +31,7 @@ fn get_category_messages(call: &Call<'_>) -> Result<Answer> {
     };
     let read = CategoryRead::new(arguments, condition.is_none() || settings::sql_condition())?;
     notices::get_category_messages(&read);
+    read.check_group_size()?;
     let rows = Rows::of(call);
     // A condition's text goes without a LIMIT, and sees the batch size that was asked for.
     let limited = !read.batch_size.is_unlimited();

@@ -206,15 +206,16 @@ impl Statement {
 /// A read of several messages: its filter, the caller's condition, the order, and `$3` as the limit.
 fn read(filter: &str, condition: Option<&[u8]>, order: &str, limited: bool) -> Vec<u8> {
     let mut sql = filter.as_bytes().to_vec();
+    // Lines end where Message DB's do: a comment in a condition ends with its line.
     if let Some(condition) = condition {
         sql.extend_from_slice(b" AND (");
         sql.extend_from_slice(condition);
         sql.extend_from_slice(b")");
     }
-    sql.extend_from_slice(format!(" ORDER BY {order} ASC").as_bytes());
+    sql.extend_from_slice(format!("\nORDER BY {order} ASC").as_bytes());
     if limited {
         // NULL means no limit, so one plan serves both.
-        sql.extend_from_slice(b" LIMIT $3");
+        sql.extend_from_slice(b"\nLIMIT $3");
     }
     sql
 }

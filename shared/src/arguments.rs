@@ -143,9 +143,6 @@ impl<'a> CategoryRead<'a> {
         }
         let consumer_group = ConsumerGroup::new(arguments.consumer_group_member, arguments.consumer_group_size)?;
         check_condition(condition, activated)?;
-        if let Some(group) = consumer_group {
-            group.check_range()?;
-        }
         Ok(Self {
             category,
             position: arguments.position.unwrap_or(DEFAULT_GLOBAL_POSITION),
@@ -154,6 +151,14 @@ impl<'a> CategoryRead<'a> {
             consumer_group,
             condition,
         })
+    }
+}
+
+impl CategoryRead<'_> {
+    /// Refuses a group size that is no smallint. Message DB finds that out when it runs its query: after it has said what
+    /// it is about to do.
+    pub fn check_group_size(&self) -> Result<()> {
+        self.consumer_group.map_or(Ok(()), ConsumerGroup::check_range)
     }
 }
 
@@ -205,7 +210,8 @@ mod tests {
         arguments.consumer_group_member = Some(1);
         assert_eq!(category_error(arguments), "Retrieval with SQL condition is not activated");
         arguments.condition = None;
-        assert_eq!(category_error(arguments), "smallint out of range");
+        let read = CategoryRead::new(arguments, false).expect("accepted");
+        assert_eq!(read.check_group_size(), Err(Error::ConsumerGroupSizeOutOfRange));
         arguments.consumer_group_size = Some(2);
         let read = CategoryRead::new(arguments, false).expect("accepted");
         assert_eq!(read.batch_size.limit(), Err(Error::NegativeLimit));

@@ -45,6 +45,7 @@ fn get_category_messages(connection: &Rc<Connection>, arguments: &Arguments<'_>)
     };
     with_store(connection, arguments.text(7), |store| {
         let read = CategoryRead::new(given, connection.conditions_are_activated())?;
+        read.check_group_size()?;
         if !is_readable(connection, store)? {
             read.batch_size.limit()?;
             return Ok(Box::new(NoRows) as Box<dyn Rows>);
