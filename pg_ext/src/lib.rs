@@ -9,6 +9,7 @@ mod call;
 mod category_messages;
 mod create_namespace;
 mod delete_namespace;
+mod direct_scan;
 mod grants;
 mod horizon;
 mod import;

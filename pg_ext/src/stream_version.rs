@@ -4,6 +4,7 @@ use message_store_core::Result;
 use pgrx::pg_sys::{self, Datum};
 
 use crate::call::{Answer, Call, Text, sql_functions};
+use crate::direct_scan::{self, LastPosition};
 use crate::namespace::{self, Store, Use};
 use crate::spi::{Parameter, Spi, connected};
 use crate::statements::Statement;
@@ -23,5 +24,9 @@ fn version(call: &Call<'_>) -> Result<Answer> {
 /// waited for, and what the same statement wrote before.
 pub fn stream_version(spi: &Spi, store: &Store, stream_name: Option<Text<'_>>) -> Option<i64> {
     let value = stream_name.map(|name| name.datum());
+    let found = value.map_or(LastPosition::Known(None), |name| direct_scan::last_position(store, name));
+    if let LastPosition::Known(position) = found {
+        return position;
+    }
     spi.bigint(Statement::StreamVersion.plan(spi, store), &[Parameter { kind: pg_sys::VARCHAROID, value }])
 }
