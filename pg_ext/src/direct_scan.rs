@@ -47,10 +47,10 @@ unsafe fn is_ordinary(table: pg_sys::Relation, index: pg_sys::Relation) -> bool 
     unsafe {
         let (class, key) = (&*(*table).rd_rel, &*(*index).rd_index);
         class.relkind.cast_unsigned() == pg_sys::RELKIND_RELATION
-            && class.relam == pg_sys::Oid::from(pg_sys::HEAP_TABLE_AM_OID)
+            && class.relam == pg_sys::HEAP_TABLE_AM_OID
             && !class.relrowsecurity
             && !class.relhassubclass
-            && (*(*index).rd_rel).relam == pg_sys::Oid::from(pg_sys::BTREE_AM_OID)
+            && (*(*index).rd_rel).relam == pg_sys::BTREE_AM_OID
             && key.indrelid == (*table).rd_id
             && key.indisvalid
             && key.indnkeyatts == 2
