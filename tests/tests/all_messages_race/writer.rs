@@ -111,7 +111,7 @@ impl<'a> Writer<'a> {
             3 => {
                 // Names of prepared transactions belong to the cluster, which the tests share.
                 static NAMES: AtomicUsize = AtomicUsize::new(0);
-                let name = format!("race_{}", NAMES.fetch_add(1, Ordering::Relaxed));
+                let name = format!("race_{}_{}", self.number, NAMES.fetch_add(1, Ordering::Relaxed));
                 self.session.ok(&format!("PREPARE TRANSACTION '{name}'"));
                 sleep(self.random.random_range(Duration::ZERO..LONGEST));
                 let commit = self.random.random_bool(0.8);
