@@ -30,10 +30,15 @@ pub fn bigints(values: impl Iterator<Item = i64>) -> Parameter {
 
 /// An array parameter of timestamps, from UTC microseconds since 1970; NULL where there is none.
 pub fn timestamps(times: impl Iterator<Item = Option<i64>>) -> Parameter {
+    let values = times.map(|time| time.map(|time| Datum::from(timestamp(time))));
+    array(values, pg_sys::TIMESTAMPARRAYOID, pg_sys::TIMESTAMPOID, 8, true, b'd')
+}
+
+/// A time as Postgres counts it, from UTC microseconds since 1970.
+pub fn timestamp(time: i64) -> i64 {
     /// From 1970 to 2000, where Postgres counts from.
     const EPOCH: i64 = 946_684_800_000_000;
-    let values = times.map(|time| time.map(|time| Datum::from(time - EPOCH)));
-    array(values, pg_sys::TIMESTAMPARRAYOID, pg_sys::TIMESTAMPOID, 8, true, b'd')
+    time - EPOCH
 }
 
 fn array(

@@ -7,6 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use message_store_core::{Error, Result};
 use pgrx::pg_sys;
 
+use crate::durability;
 use crate::postgres_error::PostgresError;
 use crate::report::Report;
 
@@ -127,7 +128,13 @@ fn failure(payload: Box<dyn Any + Send>) -> Failure {
     use pgrx::pg_sys::panic::{CaughtError, ErrorReportWithLevel};
 
     let payload = match PostgresError::from_payload(payload) {
-        Ok(error) => return Failure::Postgres(error),
+        Ok(error) => {
+            if error.is_unique_violation() {
+                // It speaks of another message. Whatever goes wrong here, the error is what the caller hears.
+                drop(catch_unwind(durability::flush_visible));
+            }
+            return Failure::Postgres(error);
+        }
         Err(payload) => payload,
     };
     Failure::Ours(match payload.downcast_ref::<CaughtError>() {

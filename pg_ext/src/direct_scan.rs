@@ -1,95 +1,316 @@
-//! The last position of a stream, straight from the index: less than half of what the same costs as a statement.
-//!
-//! For an ordinary table only. Whatever needs the executor, such as row security or inheritance, is left to it.
+//! Reading a store's table straight through an index, past the executor: for an ordinary table
+//! ([`crate::table_layout`]) only. A statement costs more than twice as much.
 
-use pgrx::pg_sys::{self, Datum};
+use std::ptr::null_mut;
 
-use crate::namespace::{Store, relation_oid};
+use message_store_core::consumer_group::ConsumerGroup;
+use pgrx::pg_sys::{self, Datum, Oid};
 
-/// The numbers of the columns in the table, which every table of messages has in this order.
-const POSITION: i16 = 2;
-const STREAM_NAME: i16 = 4;
+use crate::durability::Watch;
+use crate::message_row::MessageRow;
+use crate::namespace::Store;
+use crate::postgres_error::protect;
+use crate::rows::Rows;
+use crate::table_layout::{self, Index, column};
 
-/// What a scan found.
+/// A read through one index.
+pub struct Read<'a> {
+    /// The index.
+    pub index: Index,
+    /// What the key columns must be, of those that matter: at most one condition for each bound.
+    pub keys: &'a [Key],
+    /// Whether the last row comes first.
+    pub backward: bool,
+    /// At most so many rows; `None` for all.
+    pub limit: Option<i64>,
+    /// Which of the rows.
+    pub filter: Filter<'a>,
+    /// As of when.
+    pub snapshot: AsOf,
+}
+
+/// A condition on a key column of an index, by the column's place from 1.
+#[derive(Clone, Copy)]
+pub enum Key {
+    /// The text is this.
+    Is(i16, Datum),
+    /// The integer is this or more.
+    AtLeast(i16, i64),
+    /// The integer is this or less.
+    AtMost(i16, i64),
+}
+
+/// Which rows a read passes on.
+#[derive(Clone, Copy)]
+pub enum Filter<'a> {
+    /// All.
+    Everything,
+    /// Those of streams that this member of a consumer group reads.
+    Member(ConsumerGroup),
+    /// Those of a type.
+    Type(&'a [u8]),
+}
+
+/// The snapshot of a read. What the transaction has written is visible in either.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum AsOf {
+    /// As a statement would have it: as of now, or of the transaction's first statement, after its isolation level.
+    Statement,
+    /// As of now.
+    Now,
+}
+
+/// Reads, and adds the rows to `rows`; false where the table is left to a statement. The caller has locked the table
+/// and checked the privileges.
+pub fn read(store: &Store, read: &Read<'_>, rows: &Rows) -> bool {
+    scan(store, read, |scan| {
+        // SAFETY: the context of protect, and a scan of a table of messages.
+        unsafe { scan.pass_on(read, rows) }
+    })
+    .is_some()
+}
+
+/// The position of a stream's last message.
 pub enum LastPosition {
-    /// The position of the stream's last message, `None` when it has none.
+    /// `None` when it has no message.
     Known(Option<i64>),
-    /// The table or its index is not of the ordinary kind.
+    /// The table is left to a statement.
     LeftToTheExecutor,
 }
 
-/// The position of a stream's last message as of now, own writes included. The
-/// caller's right to read the table must have been checked.
-pub fn last_position(store: &Store, stream_name: Datum) -> LastPosition {
-    let Some(index) = relation_oid("messages_stream", store.schema) else { return LastPosition::LeftToTheExecutor };
-    // SAFETY: Postgres' own order of calls, everything closed in the reverse one. After an error the end of the
-    // transaction closes it.
-    unsafe {
-        let table = pg_sys::table_open(store.table, pg_sys::AccessShareLock.cast_signed());
-        let index = pg_sys::index_open(index, pg_sys::AccessShareLock.cast_signed());
-        let result = if is_ordinary(table, index) {
-            LastPosition::Known(scan(table, index, stream_name))
-        } else {
-            LastPosition::LeftToTheExecutor
-        };
-        pg_sys::index_close(index, pg_sys::NoLock.cast_signed());
-        pg_sys::table_close(table, pg_sys::NoLock.cast_signed());
-        result
-    }
+/// The position of a stream's last message as of now, own writes included. The caller has locked the table and checked
+/// the privileges. With `durable`, it is before this returns.
+pub fn last_position(store: &Store, stream_name: Datum, durable: bool) -> LastPosition {
+    let read = Read {
+        index: Index::Stream,
+        keys: &[Key::Is(1, stream_name)],
+        backward: true,
+        limit: Some(1),
+        filter: Filter::Everything,
+        snapshot: AsOf::Statement,
+    };
+    let mut position = None;
+    let found = scan(store, &read, |scan| {
+        // SAFETY: the context of protect, and a scan of a table of messages.
+        unsafe {
+            if scan.next(&read) {
+                position = Some(scan.value(column::POSITION).value().cast_signed() as i64);
+            }
+        }
+        if !durable {
+            scan.watch = None;
+        }
+    });
+    if found.is_some() { LastPosition::Known(position) } else { LastPosition::LeftToTheExecutor }
 }
 
-/// Whether the table is a plain heap, every row of which the caller may see, and the index the one that stores have.
+/// Opens the scan, lets `work` run through it, and closes it.
 ///
-/// # Safety
-/// Both must be open.
-unsafe fn is_ordinary(table: pg_sys::Relation, index: pg_sys::Relation) -> bool {
-    // SAFETY: the relation cache fills these for every open relation; a key has as many columns as it says.
-    unsafe {
-        let (class, key) = (&*(*table).rd_rel, &*(*index).rd_index);
-        class.relkind.cast_unsigned() == pg_sys::RELKIND_RELATION
-            && class.relam == pg_sys::HEAP_TABLE_AM_OID
-            && !class.relrowsecurity
-            && !class.relhassubclass
-            && (*(*index).rd_rel).relam == pg_sys::BTREE_AM_OID
-            && key.indrelid == (*table).rd_id
-            && key.indisvalid
-            && key.indnkeyatts == 2
-            && key.indkey.values.as_slice(2) == [STREAM_NAME, POSITION]
-            && *(*index).rd_indoption == 0
-            && *(*index).rd_indoption.add(1) == 0
-            && pg_sys::RelationGetIndexPredicate(index).is_null()
-    }
-}
-
-/// # Safety
-/// Both must be open, the index one of the table, on stream name and position.
-unsafe fn scan(table: pg_sys::Relation, index: pg_sys::Relation, stream_name: Datum) -> Option<i64> {
-    // SAFETY: as above. What the transaction wrote becomes visible before the snapshot is taken.
+/// `work` runs inside of [`protect`]: nothing in it may have a destructor or call what pgrx binds.
+fn scan(store: &Store, read: &Read<'_>, work: impl FnOnce(&mut Scan)) -> Option<()> {
+    let index = table_layout::of(store).index(read.index)?;
+    // SAFETY: the snapshot is put on and taken off in order; an error in between ends the transaction, which takes it
+    // off, too. Everything opened is closed; after an error the transaction's end does.
     unsafe {
         pg_sys::CommandCounterIncrement();
-        pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot());
-        let slot = pg_sys::table_slot_create(table, std::ptr::null_mut());
-        let mut key = pg_sys::ScanKeyData::default();
-        pg_sys::ScanKeyEntryInitialize(
-            &mut key,
-            0,
-            1,
-            pg_sys::BTEqualStrategyNumber as pg_sys::StrategyNumber,
-            pg_sys::TEXTOID,
-            *(*index).rd_indcollation,
-            pg_sys::Oid::from(pg_sys::F_TEXTEQ),
-            stream_name,
-        );
-        let scan = pg_sys::index_beginscan(table, index, pg_sys::GetActiveSnapshot(), 1, 0);
-        pg_sys::index_rescan(scan, &mut key, 1, std::ptr::null_mut(), 0);
-        let found = pg_sys::index_getnext_slot(scan, pg_sys::ScanDirection::BackwardScanDirection, slot);
-        let position = found.then(|| {
-            pg_sys::slot_getsomeattrs_int(slot, POSITION.into());
-            (*(*slot).tts_values.add(1)).value().cast_signed() as i64
+        let snapshot = match read.snapshot {
+            AsOf::Statement => pg_sys::GetTransactionSnapshot(),
+            AsOf::Now => pg_sys::GetLatestSnapshot(),
+        };
+        pg_sys::PushActiveSnapshot(snapshot);
+        let snapshot = pg_sys::GetActiveSnapshot();
+        let watch = Watch::new(snapshot);
+        let watch = protect(|| {
+            let mut scan = Scan::open(store.table, index, read, snapshot, watch);
+            work(&mut scan);
+            scan.close()
         });
-        pg_sys::index_endscan(scan);
-        pg_sys::ExecDropSingleTupleTableSlot(slot);
         pg_sys::PopActiveSnapshot();
-        position
+        if let Some(watch) = watch {
+            watch.flush();
+        }
+    }
+    Some(())
+}
+
+/// A running scan.
+struct Scan {
+    table: pg_sys::Relation,
+    index: pg_sys::Relation,
+    scan: pg_sys::IndexScanDesc,
+    slot: *mut pg_sys::TupleTableSlot,
+    watch: Option<Watch>,
+}
+
+impl Scan {
+    /// # Safety
+    /// The table must be locked, the index be its own and the one that the read names.
+    unsafe fn open(table: Oid, index: Oid, read: &Read<'_>, snapshot: pg_sys::Snapshot, watch: Option<Watch>) -> Self {
+        // SAFETY: Postgres' own order of calls.
+        unsafe {
+            let table = raw::table_open(table, NO_LOCK);
+            let index = raw::index_open(index, pg_sys::AccessShareLock.cast_signed());
+            let slot = raw::table_slot_create(table, null_mut());
+            let mut keys = [pg_sys::ScanKeyData::default(); MAX_KEYS];
+            let mut count = 0;
+            for (slot, key) in keys.iter_mut().zip(read.keys) {
+                key.write(slot, index);
+                count += 1;
+            }
+            let scan = raw::index_beginscan(table, index, snapshot, count, 0);
+            raw::index_rescan(scan, keys.as_mut_ptr(), count, null_mut(), 0);
+            Self { table, index, scan, slot, watch }
+        }
+    }
+
+    /// Goes to the next row that the filter keeps.
+    ///
+    /// # Safety
+    /// Must run inside [`protect`].
+    unsafe fn next(&mut self, read: &Read<'_>) -> bool {
+        use pg_sys::ScanDirection::{BackwardScanDirection, ForwardScanDirection};
+        let direction = if read.backward { BackwardScanDirection } else { ForwardScanDirection };
+        // SAFETY: the scan is open; the slot keeps its row until the next one.
+        unsafe {
+            while raw::index_getnext_slot(self.scan, direction, self.slot) {
+                if pg_sys::InterruptPending != 0 {
+                    raw::ProcessInterrupts();
+                }
+                raw::slot_getsomeattrs_int(self.slot, column::COUNT as i32); // eight
+                let keep = match read.filter {
+                    Filter::Everything => true,
+                    Filter::Member(group) => group.reads(self.text(column::STREAM_NAME)),
+                    Filter::Type(kind) => self.text(column::TYPE) == kind,
+                };
+                if keep {
+                    if let Some(watch) = &mut self.watch {
+                        watch.see(self.slot);
+                    }
+                    return true;
+                }
+            }
+        }
+        false
+    }
+
+    /// A column of the current row.
+    ///
+    /// # Safety
+    /// There must be a current row.
+    unsafe fn value(&self, column: i16) -> Datum {
+        // SAFETY: the columns have been unpacked.
+        unsafe { *(*self.slot).tts_values.offset(isize::from(column) - 1) }
+    }
+
+    /// A text column of the current row, which has no NULL in it.
+    ///
+    /// # Safety
+    /// Must run inside [`protect`], with a current row.
+    unsafe fn text(&self, column: i16) -> &[u8] {
+        // SAFETY: such a column is a varlena; what it is unpacked to lives longer than the row.
+        unsafe {
+            let text = raw::pg_detoast_datum_packed(self.value(column).cast_mut_ptr());
+            pgrx::varlena::varlena_to_byte_slice(text)
+        }
+    }
+
+    /// # Safety
+    /// Must run inside [`protect`].
+    unsafe fn pass_on(&mut self, read: &Read<'_>, rows: &Rows) {
+        // SAFETY: the rows are those of the running call.
+        unsafe {
+            let mut row = MessageRow::new(rows);
+            let mut left = read.limit.unwrap_or(i64::MAX);
+            while left > 0 && self.next(read) {
+                row.put((*self.slot).tts_values, (*self.slot).tts_isnull);
+                left -= 1;
+            }
+            row.finish();
+        }
+    }
+
+    /// # Safety
+    /// Must run inside [`protect`].
+    unsafe fn close(self) -> Option<Watch> {
+        // SAFETY: in the reverse order of opening.
+        unsafe {
+            raw::index_endscan(self.scan);
+            raw::ExecDropSingleTupleTableSlot(self.slot);
+            raw::index_close(self.index, NO_LOCK);
+            raw::table_close(self.table, NO_LOCK);
+        }
+        self.watch
+    }
+}
+
+/// As many as any read has.
+const MAX_KEYS: usize = 4;
+const NO_LOCK: i32 = pg_sys::NoLock.cast_signed();
+
+impl Key {
+    /// # Safety
+    /// The index must be open and have the column.
+    unsafe fn write(self, key: &mut pg_sys::ScanKeyData, index: pg_sys::Relation) {
+        use pg_sys::{BTEqualStrategyNumber, BTGreaterEqualStrategyNumber, BTLessEqualStrategyNumber};
+        let (column, strategy, kind, function, value) = match self {
+            Self::Is(column, text) => (column, BTEqualStrategyNumber, pg_sys::TEXTOID, pg_sys::F_TEXTEQ, text),
+            Self::AtLeast(column, least) => {
+                (column, BTGreaterEqualStrategyNumber, pg_sys::INT8OID, pg_sys::F_INT8GE, Datum::from(least))
+            }
+            Self::AtMost(column, most) => {
+                (column, BTLessEqualStrategyNumber, pg_sys::INT8OID, pg_sys::F_INT8LE, Datum::from(most))
+            }
+        };
+        // SAFETY: an index has a collation, or none, for each key column.
+        unsafe {
+            let collation = *(*index).rd_indcollation.offset(isize::from(column) - 1);
+            let strategy = strategy as pg_sys::StrategyNumber; // at most 5
+            raw::ScanKeyEntryInitialize(key, 0, column, strategy, kind, collation, Oid::from(function), value);
+        }
+    }
+}
+
+mod raw {
+    use std::ffi::c_int;
+
+    use pgrx::pg_sys::{
+        AttrNumber, Datum, IndexScanDesc, Oid, RegProcedure, Relation, ScanDirection, ScanKey, Snapshot,
+        StrategyNumber, TupleTableSlot, varlena,
+    };
+
+    unsafe extern "C-unwind" {
+        pub fn table_open(table: Oid, lock: c_int) -> Relation;
+        pub fn table_close(table: Relation, lock: c_int);
+        pub fn index_open(index: Oid, lock: c_int) -> Relation;
+        pub fn index_close(index: Relation, lock: c_int);
+        pub fn table_slot_create(table: Relation, list: *mut *mut pgrx::pg_sys::List) -> *mut TupleTableSlot;
+        pub fn ExecDropSingleTupleTableSlot(slot: *mut TupleTableSlot);
+        pub fn ScanKeyEntryInitialize(
+            key: ScanKey,
+            flags: c_int,
+            column: AttrNumber,
+            strategy: StrategyNumber,
+            kind: Oid,
+            collation: Oid,
+            function: RegProcedure,
+            value: Datum,
+        );
+        pub fn index_beginscan(
+            table: Relation,
+            index: Relation,
+            snapshot: Snapshot,
+            keys: c_int,
+            orders: c_int,
+        ) -> IndexScanDesc;
+        pub fn index_rescan(scan: IndexScanDesc, keys: ScanKey, count: c_int, orders: ScanKey, order_count: c_int);
+        pub fn index_getnext_slot(
+            scan: IndexScanDesc,
+            direction: ScanDirection::Type,
+            slot: *mut TupleTableSlot,
+        ) -> bool;
+        pub fn index_endscan(scan: IndexScanDesc);
+        pub fn slot_getsomeattrs_int(slot: *mut TupleTableSlot, count: c_int);
+        pub fn pg_detoast_datum_packed(datum: *mut varlena) -> *mut varlena;
+        pub fn ProcessInterrupts();
     }
 }

@@ -8,33 +8,26 @@
 //! A mark is a share lock in Postgres' space of user locks. Nothing ever waits for it; it is there to be seen in the
 //! lock table, and to vanish with its transaction, prepared ones included.
 
-use std::cell::{Cell, RefCell};
-use std::collections::HashSet;
-
 use message_store_core::{Error, Result, lock_key::category_tag};
 use pgrx::pg_sys;
 
+use crate::lock_tag::{self, Mode};
 use crate::namespace::{self, Store, refuse, relation_oid};
-use crate::postgres_error::protect;
 use crate::store_objects::SEQUENCE;
+use crate::transaction_memory;
 
 /// How many categories of a namespace a transaction marks singly, before one mark for all of them takes over.
 const MAX_CATEGORIES: usize = 64;
 /// In place of a category's tag: every category.
 const EVERY_CATEGORY: u16 = 0;
 
-thread_local! {
-    /// What this transaction has marked: table, and category or all of them.
-    static MARKS: RefCell<HashSet<(pg_sys::Oid, u16)>> = RefCell::default();
-    static LISTENING: Cell<bool> = const { Cell::new(false) };
-}
-
 /// Leaves this transaction's mark for a category, before it draws its first position for it.
 ///
 /// The table must be locked, so that its sequence is the one that the insert will draw from.
 pub fn mark(store: &Store, category: &[u8]) -> Result<()> {
     let tag = category_tag(category);
-    let tag = MARKS.with_borrow(|marks| {
+    let tag = transaction_memory::with(|memory| {
+        let marks = &memory.marks;
         if marks.contains(&(store.table, tag)) || marks.contains(&(store.table, EVERY_CATEGORY)) {
             return None;
         }
@@ -42,13 +35,12 @@ pub fn mark(store: &Store, category: &[u8]) -> Result<()> {
         Some(if categories < MAX_CATEGORIES { tag } else { EVERY_CATEGORY })
     });
     let Some(tag) = tag else { return Ok(()) };
-    forget_at_end();
     let sequence = sequence(store)?;
     // What the insert asks for, and what looking asks for.
     check(sequence, pg_sys::ACL_USAGE | pg_sys::ACL_SELECT);
     let lowest = last_drawn(sequence).unwrap_or(0).wrapping_add(1);
     hold(store.table, lowest, tag);
-    MARKS.with_borrow_mut(|marks| marks.insert((store.table, tag)));
+    transaction_memory::with(|memory| memory.marks.insert((store.table, tag)));
     Ok(())
 }
 
@@ -71,9 +63,8 @@ fn sequence(store: &Store) -> Result<pg_sys::Oid> {
 
 /// Leaves a mark for every category, from a position on that this transaction is about to take.
 pub fn mark_all(store: &Store, lowest: i64) {
-    forget_at_end();
     hold(store.table, lowest, EVERY_CATEGORY);
-    MARKS.with_borrow_mut(|marks| marks.insert((store.table, EVERY_CATEGORY)));
+    transaction_memory::with(|memory| memory.marks.insert((store.table, EVERY_CATEGORY)));
 }
 
 /// The highest global position drawn so far, `None` when none was. The caller must be allowed to read the sequence.
@@ -83,14 +74,15 @@ pub fn last_position_drawn(store: &Store) -> Result<Option<i64>> {
     Ok(last_drawn(sequence))
 }
 
-/// Up to which global position the store is settled as of now. The snapshot to read with is to be taken after.
-pub fn settled(store: &Store) -> Result<i64> {
+/// Up to which global position the store is settled as of now, or one of its categories. The snapshot to read with is
+/// to be taken after.
+pub fn settled(store: &Store, category: Option<&[u8]>) -> Result<i64> {
     // SAFETY: reads the backend's state.
     if unsafe { pg_sys::RecoveryInProgress() } {
         return Err(Error::NotOnAStandby);
     }
     let Some(last) = last_position_drawn(store)? else { return Ok(0) };
-    Ok(lowest_mark(store.table, last).map_or(last, |mark| last.min(mark - 1)))
+    Ok(lowest_mark(store.table, category.map(category_tag), last).map_or(last, |mark| last.min(mark - 1)))
 }
 
 fn unusable(store: &Store) -> Error {
@@ -131,22 +123,14 @@ fn hold(table: pg_sys::Oid, lowest: i64, category: u16) {
         locktag_type: USER_LOCK,
         locktag_lockmethodid: USER_LOCK_METHOD,
     };
-    let mode = pg_sys::ShareLock.cast_signed();
-    // SAFETY: a plain call. The transaction's own resource owner holds the lock; the current one is put back on both
-    // ways out, since the end of the transaction resets it after an error.
-    unsafe {
-        let owner = pg_sys::CurrentResourceOwner;
-        pg_sys::CurrentResourceOwner = pg_sys::TopTransactionResourceOwner;
-        protect(|| raw::LockAcquire(&tag, mode, false, false));
-        pg_sys::CurrentResourceOwner = owner;
-    }
+    lock_tag::acquire_for_transaction(&tag, Mode::Share);
 }
 
 const USER_LOCK: u8 = pg_sys::LockTagType::LOCKTAG_USERLOCK as u8;
 const USER_LOCK_METHOD: u8 = pg_sys::USER_LOCKMETHOD as u8;
 
-/// The lowest mark that any other transaction holds on a table.
-fn lowest_mark(table: pg_sys::Oid, last: i64) -> Option<i64> {
+/// The lowest mark that any other transaction holds on a table, or of those that concern a category.
+fn lowest_mark(table: pg_sys::Oid, category: Option<u16>, last: i64) -> Option<i64> {
     // SAFETY: the lock table as of now, copied into the current memory context: so many entries at that place.
     let (locks, database, pid) = unsafe {
         let data = pg_sys::GetLockStatusData();
@@ -161,6 +145,7 @@ fn lowest_mark(table: pg_sys::Oid, last: i64) -> Option<i64> {
                 && tag.locktag_lockmethodid == USER_LOCK_METHOD
                 && tag.locktag_field1 == database.to_u32()
                 && tag.locktag_field2 == table.to_u32()
+                && category.is_none_or(|category| [category, EVERY_CATEGORY].contains(&tag.locktag_field4))
                 && lock.holdMask != 0
                 && lock.pid != pid
         })
@@ -172,37 +157,6 @@ fn lowest_mark(table: pg_sys::Oid, last: i64) -> Option<i64> {
 fn completed(low: u32, last: i64) -> i64 {
     let distance = low.wrapping_sub(last as u32).cast_signed();
     last.saturating_add(distance.into())
-}
-
-/// Forgets what this transaction has marked when it ends.
-fn forget_at_end() {
-    if !LISTENING.replace(true) {
-        // SAFETY: the callback lives as long as the backend.
-        unsafe { pg_sys::RegisterXactCallback(Some(transaction_ended), std::ptr::null_mut()) };
-    }
-}
-
-/// Postgres calls it at the end of each transaction. It must not fail.
-unsafe extern "C-unwind" fn transaction_ended(event: pg_sys::XactEvent::Type, _argument: *mut std::ffi::c_void) {
-    use pg_sys::XactEvent::{XACT_EVENT_ABORT, XACT_EVENT_COMMIT, XACT_EVENT_PREPARE};
-    if matches!(event, XACT_EVENT_COMMIT | XACT_EVENT_ABORT | XACT_EVENT_PREPARE) {
-        MARKS.with(|marks| {
-            if let Ok(mut marks) = marks.try_borrow_mut() {
-                marks.clear();
-            }
-        });
-    }
-}
-
-mod raw {
-    use std::ffi::c_int;
-
-    use pgrx::pg_sys::{LOCKTAG, LockAcquireResult};
-
-    unsafe extern "C-unwind" {
-        pub fn LockAcquire(tag: *const LOCKTAG, mode: c_int, session: bool, dont_wait: bool)
-        -> LockAcquireResult::Type;
-    }
 }
 
 #[cfg(test)]

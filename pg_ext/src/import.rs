@@ -2,34 +2,31 @@
 
 use std::collections::HashMap;
 
-use message_store_core::batch::{ImportedMessage, ImportedMessageReader, Member, Order, check_array, check_object};
+use message_store_core::batch::{ImportedMessage, ImportedMessageReader, Order};
 use message_store_core::{Result, expected_version::NO_STREAM};
 use pgrx::pg_sys::{Datum, INT8OID, VARCHAROID};
 use uuid::Uuid;
 
+use crate::batch::{self, Element};
 use crate::call::{Answer, Call, sql_functions};
 use crate::namespace::{self, Store, Use};
 use crate::spi::{LatestSnapshot, Parameter, Spi, connected, text_datum};
 use crate::statements::Statement;
-use crate::{arrays, horizon, jsonb};
+use crate::{arrays, horizon};
 
 sql_functions! {
     "message_store_import_messages" => import_messages;
 }
 
-/// A message of the import, with its JSON.
-struct Message {
-    message: ImportedMessage,
-    data: Option<Datum>,
-    metadata: Option<Datum>,
-}
+type Message = Element<ImportedMessage>;
 
 /// `import_messages(messages, namespace)`: how many were added.
 ///
 /// Nobody writes meanwhile: the lock on the table is taken before the sequence is read, and kept to the end.
 fn import_messages(call: &Call<'_>) -> Result<Answer> {
     let store = namespace::resolve(call.text(1))?;
-    let messages = read(call.jsonb(0))?;
+    let mut order = Order::default();
+    let messages = batch::read::<ImportedMessageReader>(call.jsonb(0), |message| order.check(message))?;
     horizon::check_may_set(&store)?;
     let store = store.lock(Use::Import)?;
     connected(|spi| {
@@ -46,38 +43,6 @@ fn import_messages(call: &Call<'_>) -> Result<Answer> {
         Ok(())
     })?;
     Ok(Some(Datum::from(i64::try_from(messages.len()).unwrap_or(i64::MAX))))
-}
-
-fn read(argument: Option<Datum>) -> Result<Vec<Message>> {
-    let Some(argument) = argument else {
-        check_array(None)?;
-        return Ok(Vec::new());
-    };
-    let (kind, array) = jsonb::open(argument);
-    check_array(Some(kind))?;
-    let mut order = Order::default();
-    let elements = array.iter().flat_map(|array| array.elements()).enumerate();
-    elements
-        .map(|(n, element)| {
-            let message = read_element(n, &element)?;
-            order.check(&message.message)?;
-            Ok(message)
-        })
-        .collect()
-}
-
-fn read_element(n: usize, element: &jsonb::Value) -> Result<Message> {
-    let mut reader = ImportedMessageReader::new(n)?;
-    check_object(n, element.kind())?;
-    let (mut data, mut metadata) = (None, None);
-    for (key, value) in element.members() {
-        match reader.member(key.text(), value.kind(), value.text())? {
-            Member::Taken => {}
-            Member::Data => data = Some(value.into_jsonb()),
-            Member::Metadata => metadata = Some(value.into_jsonb()),
-        }
-    }
-    Ok(Message { message: reader.finish()?, data, metadata })
 }
 
 /// Makes sure that nobody has passed the first global position, and that each message is the next one of its stream.

@@ -4,19 +4,27 @@
 //! core decide, and carries out. The SQL that declares the functions, tables and views is in `sql/postgres`.
 
 mod all_messages;
+mod append_lock;
 mod arrays;
+mod batch;
 mod call;
 mod category_messages;
+mod commit_pipelining;
 mod create_namespace;
 mod delete_namespace;
+mod direct_insert;
 mod direct_scan;
+mod durability;
 mod grants;
 mod horizon;
 mod import;
 mod jsonb;
+mod jsonb_text;
 mod last_message;
 mod listings;
 mod lock;
+mod lock_tag;
+mod message_row;
 mod names;
 mod namespace;
 mod namespace_listings;
@@ -25,6 +33,7 @@ mod postgres_error;
 mod registry;
 mod report;
 mod rows;
+mod set_namespace_option;
 mod setting_guard;
 mod settings;
 mod spi;
@@ -32,10 +41,19 @@ mod statements;
 mod store_objects;
 mod stream_messages;
 mod stream_version;
+mod table_layout;
+mod text_buffer;
+mod transaction_memory;
 mod write;
 mod write_messages;
 
 pgrx::pg_module_magic!(name, version);
+
+/// Postgres calls it when it loads the library.
+#[unsafe(no_mangle)]
+extern "C-unwind" fn _PG_init() {
+    settings::define();
+}
 
 pgrx::extension_sql_file!("../../sql/postgres/extension/types.sql", name = "types");
 pgrx::extension_sql_file!("../../sql/postgres/extension/name_functions.sql", name = "name_functions");

@@ -6,6 +6,7 @@ use once_cell::unsync::OnceCell;
 use pgrx::pg_sys::{BOOLOID, Datum, INT8OID, VARCHAROID};
 
 use crate::call::{Answer, Call, Text, sql_functions};
+use crate::durability;
 use crate::namespace::{self, Use};
 use crate::rows::Rows;
 use crate::spi::{Parameter, Spi, connected, text_datum};
@@ -35,8 +36,10 @@ fn list_streams(call: &Call<'_>) -> Result<Answer> {
         let skip = limit.is_some() && is_in_byte_order(spi);
         let statement = if skip { Statement::StreamPage } else { Statement::AllStreams };
         spi.rows(statement.plan(spi, &store), &parameters, &rows);
-        Ok(None)
-    })
+        Ok(())
+    })?;
+    durability::flush_visible();
+    Ok(None)
 }
 
 /// Where a listing starts, and whether that name itself is left out.
@@ -79,6 +82,8 @@ fn list_categories(call: &Call<'_>) -> Result<Answer> {
     let rows = Rows::of(call);
     connected(|spi| {
         spi.rows(Statement::Categories.plan(spi, &store), &[], &rows);
-        Ok(None)
-    })
+        Ok(())
+    })?;
+    durability::flush_visible();
+    Ok(None)
 }

@@ -20,15 +20,24 @@ fn acquire_lock(call: &Call<'_>) -> Result<Answer> {
 
 /// Waits for the lock of a stream's category and returns the category's hash. NULL locks nothing.
 pub fn lock_category_of(store: &Store, stream_name: Option<Text<'_>>) -> Option<i64> {
-    let category = stream_name.map(|name| stream_name::category(name.bytes()));
-    if let Some(category) = category {
-        let namespace = (!store.is_default()).then_some(store.namespace.as_bytes());
-        let key = Datum::from(category_lock_key(namespace, category));
+    if let Some(name) = stream_name {
+        let key = Datum::from(category_key(store, stream_name::category(name.bytes())));
         // SAFETY: a plain call of a function with one bigint argument.
         unsafe {
             protect(|| raw::DirectFunctionCall1Coll(Some(raw::pg_advisory_xact_lock_int8), pg_sys::InvalidOid, key))
         };
     }
+    say(stream_name)
+}
+
+/// The key of a category's lock in a store.
+pub fn category_key(store: &Store, category: &[u8]) -> i64 {
+    category_lock_key((!store.is_default()).then_some(store.namespace.as_bytes()), category)
+}
+
+/// Says that the category of a stream is locked, where debugging asks for it, and returns the category's hash.
+pub fn say(stream_name: Option<Text<'_>>) -> Option<i64> {
+    let category = stream_name.map(|name| stream_name::category(name.bytes()));
     let hash = category.map(hash_64);
     notices::acquire_lock(stream_name, category, hash);
     hash

@@ -25,6 +25,13 @@ impl PostgresError {
         payload.downcast::<Self>().map(|error| *error)
     }
 
+    /// Whether it is about a value that must be unique and is there already.
+    pub fn is_unique_violation(&self) -> bool {
+        // SAFETY: the pointer came from CopyErrorData in this transaction.
+        let sqlstate = unsafe { (*self.0).sqlerrcode };
+        sqlstate == pgrx::PgSqlErrorCode::ERRCODE_UNIQUE_VIOLATION as i32
+    }
+
     /// Raises the error again, as it was.
     ///
     /// # Safety

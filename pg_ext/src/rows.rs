@@ -23,6 +23,12 @@ impl Rows {
         }
     }
 
+    /// The tuple store that collects the rows, and the columns that they have.
+    pub(crate) fn store(&self) -> (*mut pg_sys::Tuplestorestate, pg_sys::TupleDesc) {
+        // SAFETY: the result was set up in `of` and lives as long as the call.
+        unsafe { ((*self.result).setResult, (*self.result).setDesc) }
+    }
+
     /// A receiver that adds what a query returns.
     pub(crate) fn receiver(&self) -> Receiver {
         // SAFETY: the result was set up in `of` and lives as long as the call.

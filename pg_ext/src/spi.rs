@@ -209,12 +209,21 @@ impl Spi {
     /// Plans and runs a text, perhaps one that a caller had a part in, with the caller's rights, and adds its result to
     /// `rows`.
     pub fn rows_of_text(&self, sql: &[u8], parameters: &[Parameter], rows: &Rows) {
-        let sql = CString::new(sql).unwrap_or_default();
         let receiver = rows.receiver();
-        let options = options(parameters, 0, receiver.pointer(), true);
+        self.execute_text(sql, &options(parameters, 0, receiver.pointer(), true));
+    }
+
+    /// The same against a snapshot; then the text may write nothing.
+    pub fn rows_of_text_at(&self, _snapshot: &LatestSnapshot, sql: &[u8], parameters: &[Parameter], rows: &Rows) {
+        let receiver = rows.receiver();
+        self.execute_text(sql, &reading(options(parameters, 0, receiver.pointer(), true)));
+    }
+
+    fn execute_text(&self, sql: &[u8], options: &pg_sys::SPIExecuteOptions) {
+        let sql = CString::new(sql).unwrap_or_default();
         let sql = sql.as_ptr();
         // SAFETY: plain call; text, parameters and receiver outlive it.
-        check(unsafe { protect(|| raw::SPI_execute_extended(sql, &options)) });
+        check(unsafe { protect(|| raw::SPI_execute_extended(sql, options)) });
     }
 
     /// Runs one or more statements of our own that take no parameter.

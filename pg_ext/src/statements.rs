@@ -40,8 +40,9 @@ pub enum Statement {
     AllMessages,
     /// Reads a stream.
     StreamMessages,
-    /// Reads a category, perhaps only what is correlated with a category, perhaps only what a group's member reads.
-    CategoryMessages { correlation: bool, consumer_group: bool },
+    /// Reads a category, perhaps only what is correlated with a category or what a group's member reads, perhaps only
+    /// up to where the category is settled.
+    CategoryMessages { correlation: bool, consumer_group: bool, settled: bool },
     /// Reads a stream's last message, perhaps of one type only.
     LastMessage { of_type: bool },
 }
@@ -106,7 +107,7 @@ impl Statement {
             Self::StreamPage | Self::AllStreams => &[VARCHAROID, BOOLOID, VARCHAROID, INT8OID],
             Self::AllMessages => &[INT8OID, INT8OID, INT8OID],
             Self::StreamMessages => &[VARCHAROID, INT8OID, INT8OID],
-            Self::CategoryMessages { .. } => &[VARCHAROID, INT8OID, INT8OID, VARCHAROID, INT8OID, INT2OID],
+            Self::CategoryMessages { .. } => &[VARCHAROID, INT8OID, INT8OID, VARCHAROID, INT8OID, INT2OID, INT8OID],
             Self::LastMessage { .. } => &[VARCHAROID, VARCHAROID],
         }
     }
@@ -175,7 +176,7 @@ impl Statement {
                 "position",
                 limited,
             ),
-            Self::CategoryMessages { correlation, consumer_group } => {
+            Self::CategoryMessages { correlation, consumer_group, settled } => {
                 let mut sql = format!(
                     "SELECT {MESSAGE} FROM {messages} \
                      WHERE message_store.category(stream_name) OPERATOR(pg_catalog.=) $1 \
@@ -188,6 +189,9 @@ impl Statement {
                 if consumer_group {
                     sql += " AND pg_catalog.mod(pg_catalog.abs(message_store.hash_64(\
                          message_store.cardinal_id(stream_name))), $6) OPERATOR(pg_catalog.=) $5";
+                }
+                if settled {
+                    sql += " AND global_position OPERATOR(pg_catalog.<=) $7";
                 }
                 read(&sql, condition, "global_position", limited)
             }

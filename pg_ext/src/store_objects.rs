@@ -53,6 +53,10 @@ const RELATIONS: [Relation; 10] = [
 /// The sequence that the table's first column owns.
 pub const SEQUENCE: &str = "messages_global_position_seq";
 
+/// The constraint that a table has while its writers lock by stream. It allows every row: what it does is be there, in
+/// the relation cache of every connection, in each dump, and changed only under an exclusive lock.
+pub const BY_STREAM: &CStr = c"message_store_append_lock_stream";
+
 const ROLE_GRANTS: &str = include_str!("../../sql/postgres/store/role_grants.sql");
 
 /// Creates what is missing of the store in a schema, and says what that was.

@@ -5,8 +5,9 @@ use pgrx::pg_sys::{self, Datum};
 
 use crate::call::{Answer, Call, Text, sql_functions};
 use crate::direct_scan::{self, LastPosition};
+use crate::durability;
 use crate::namespace::{self, Store, Use};
-use crate::spi::{Parameter, Spi, connected};
+use crate::spi::{Parameter, connected};
 use crate::statements::Statement;
 
 sql_functions! {
@@ -17,16 +18,24 @@ sql_functions! {
 fn version(call: &Call<'_>) -> Result<Answer> {
     let store = namespace::resolve(call.text(1))?;
     let store = store.lock(Use::Read)?;
-    connected(|spi| Ok(stream_version(spi, &store, call.text(0)).map(Datum::from)))
+    Ok(stream_version(&store, call.text(0), true).map(Datum::from))
 }
 
 /// The position of a stream's last message, as of now: also what other transactions committed while a lock was
-/// waited for, and what the same statement wrote before.
-pub fn stream_version(spi: &Spi, store: &Store, stream_name: Option<Text<'_>>) -> Option<i64> {
-    let value = stream_name.map(|name| name.datum());
-    let found = value.map_or(LastPosition::Known(None), |name| direct_scan::last_position(store, name));
-    if let LastPosition::Known(position) = found {
+/// waited for, and what the same statement wrote before. It may not be durable yet.
+pub fn version_to_write_after(store: &Store, stream_name: Option<Text<'_>>) -> Option<i64> {
+    stream_version(store, stream_name, false)
+}
+
+fn stream_version(store: &Store, stream_name: Option<Text<'_>>, durable: bool) -> Option<i64> {
+    let name = stream_name?.datum();
+    if let LastPosition::Known(position) = direct_scan::last_position(store, name, durable) {
         return position;
     }
-    spi.bigint(Statement::StreamVersion.plan(spi, store), &[Parameter { kind: pg_sys::VARCHAROID, value }])
+    let parameter = Parameter { kind: pg_sys::VARCHAROID, value: Some(name) };
+    let version = connected(|spi| Ok(spi.bigint(Statement::StreamVersion.plan(spi, store), &[parameter])));
+    if durable {
+        durability::flush_visible();
+    }
+    version.unwrap_or_default()
 }

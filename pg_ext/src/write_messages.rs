@@ -1,98 +1,87 @@
 //! `write_messages`.
 
-use message_store_core::batch::{Member, NewMessage, NewMessageReader, check_array, check_object};
-use message_store_core::{Error, Result, expected_version};
+use message_store_core::batch::{NewMessage, NewMessageReader};
+use message_store_core::{Error, Result};
 use pgrx::pg_sys::{self, Datum, INT8OID, VARCHAROID};
 use uuid::Uuid;
 
+use crate::batch::{self, Element};
 use crate::call::{Answer, Call, Text, sql_functions};
+use crate::direct_insert::{self, Row};
 use crate::namespace::{self, Store};
-use crate::spi::{Parameter, Spi, connected};
+use crate::spi::{Parameter, connected, text_datum};
 use crate::statements::Statement;
-use crate::stream_version::stream_version;
-use crate::{arrays, jsonb, write};
+use crate::stream_version::version_to_write_after;
+use crate::{arrays, commit_pipelining, write};
 
 sql_functions! {
     "message_store_write_messages" => write_messages;
 }
 
-/// A message of the batch, with its JSON.
-struct Message {
-    message: NewMessage,
-    data: Option<Datum>,
-    metadata: Option<Datum>,
-}
+type Message = Element<NewMessage>;
 
 /// `write_messages(stream_name, messages, expected_version, namespace)`: id, position and global position of each.
 fn write_messages(call: &Call<'_>) -> Result<Answer> {
     let store = namespace::resolve(call.text(3))?;
-    let messages = read(call.jsonb(1))?;
+    let messages = batch::read::<NewMessageReader>(call.jsonb(1), |_| Ok(()))?;
     let stream_name = call.text(0);
     let store = write::begin(store, stream_name)?;
-    let written = connected(|spi| {
-        let version = stream_version(spi, &store, stream_name);
-        let name = stream_name.map(|name| name.bytes());
-        let position = expected_version::next_position(name, version, call.int8(2))?;
-        let ids = messages.iter().map(|message| message.message.id()).collect::<Result<Vec<_>>>()?;
-        let count = i64::try_from(messages.len()).unwrap_or(i64::MAX);
-        position.checked_add(count).ok_or(Error::PositionOutOfRange)?;
-        let global_positions = insert(spi, &store, stream_name, position, &ids, &messages);
-        if global_positions.len() != ids.len() {
-            return Err(Error::MessagesKeptBack { given: ids.len(), written: global_positions.len() });
-        }
-        Ok(answer(position, &ids, &global_positions))
-    })?;
-    Ok(Some(to_jsonb(&written)))
-}
-
-fn read(argument: Option<Datum>) -> Result<Vec<Message>> {
-    let Some(argument) = argument else {
-        check_array(None)?;
-        return Ok(Vec::new());
-    };
-    let (kind, array) = jsonb::open(argument);
-    check_array(Some(kind))?;
-    array.iter().flat_map(|array| array.elements()).enumerate().map(|(n, element)| read_element(n, &element)).collect()
-}
-
-fn read_element(n: usize, element: &jsonb::Value) -> Result<Message> {
-    check_object(n, element.kind())?;
-    let mut reader = NewMessageReader::new(n);
-    let (mut data, mut metadata) = (None, None);
-    for (key, value) in element.members() {
-        match reader.member(key.text(), value.kind(), value.text())? {
-            Member::Taken => {}
-            Member::Data => data = Some(value.into_jsonb()),
-            Member::Metadata => metadata = Some(value.into_jsonb()),
-        }
+    let version = version_to_write_after(&store, stream_name);
+    let position = write::next_position(stream_name, version, call.int8(2))?;
+    let ids = messages.iter().map(|message| message.message.id()).collect::<Result<Vec<_>>>()?;
+    let count = i64::try_from(messages.len()).unwrap_or(i64::MAX);
+    position.checked_add(count).ok_or(Error::PositionOutOfRange)?;
+    let global_positions = insert(&store, stream_name, position, &ids, &messages)?;
+    if global_positions.len() != ids.len() {
+        return Err(Error::MessagesKeptBack { given: ids.len(), written: global_positions.len() });
     }
-    Ok(Message { message: reader.finish()?, data, metadata })
+    commit_pipelining::after_write();
+    Ok(Some(to_jsonb(&answer(position, &ids, &global_positions))))
 }
 
 fn insert(
-    spi: &Spi,
     store: &Store,
     stream_name: Option<Text<'_>>,
     position: i64,
     ids: &[Uuid],
     messages: &[Message],
-) -> Vec<i64> {
+) -> Result<Vec<i64>> {
     if messages.is_empty() {
-        return Vec::new();
+        return Ok(Vec::new());
     }
-    spi.bigints(
-        Statement::InsertBatch.plan(spi, store),
-        &[
-            Parameter { kind: VARCHAROID, value: stream_name.map(|name| name.datum()) },
-            // Rows are numbered from 1.
-            Parameter { kind: INT8OID, value: Some(Datum::from(position - 1)) },
-            arrays::uuids(ids),
-            arrays::texts(messages.iter().map(|message| message.message.kind.as_slice())),
-            arrays::jsonbs(messages.iter().map(|message| message.data)),
-            arrays::jsonbs(messages.iter().map(|message| message.metadata)),
-            arrays::timestamps(messages.iter().map(|message| message.message.time)),
-        ],
-    )
+    if let Some(stream_name) = stream_name {
+        let rows: Vec<Row<'_>> = (position..)
+            .zip(ids.iter().zip(messages))
+            .map(|(position, (id, message))| Row {
+                id: id.as_bytes(),
+                stream_name: Some(stream_name.datum()),
+                position,
+                kind: Some(text_datum(&message.message.kind)),
+                data: message.data,
+                metadata: message.metadata,
+                time: message.message.time.map(arrays::timestamp),
+            })
+            .collect();
+        if let Some(global_positions) = direct_insert::insert(store, stream_name.bytes(), &rows) {
+            return Ok(global_positions);
+        }
+    }
+    connected(|spi| {
+        let global_positions = spi.bigints(
+            Statement::InsertBatch.plan(spi, store),
+            &[
+                Parameter { kind: VARCHAROID, value: stream_name.map(|name| name.datum()) },
+                // Rows are numbered from 1.
+                Parameter { kind: INT8OID, value: Some(Datum::from(position - 1)) },
+                arrays::uuids(ids),
+                arrays::texts(messages.iter().map(|message| message.message.kind.as_slice())),
+                arrays::jsonbs(messages.iter().map(|message| message.data)),
+                arrays::jsonbs(messages.iter().map(|message| message.metadata)),
+                arrays::timestamps(messages.iter().map(|message| message.message.time)),
+            ],
+        );
+        Ok(global_positions)
+    })
 }
 
 /// The answer as JSON text.

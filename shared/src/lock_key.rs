@@ -14,6 +14,13 @@ pub fn category_lock_key(namespace: Option<&[u8]>, category: &[u8]) -> i64 {
     }
 }
 
+/// The key under which writers of a stream exclude each other, where a namespace locks by stream.
+///
+/// Its seed is not that of categories: a stream without an id is its own category, and has two locks.
+pub fn stream_lock_key(namespace: &[u8], stream_name: &[u8]) -> i64 {
+    xxh3_64_with_seed(stream_name, !xxh3_64(namespace)).cast_signed()
+}
+
 /// Sixteen bits of a category's hash, for lock tags that have room for no more.
 ///
 /// Never 0, which stands for "every category". A collision only makes a reader wait a little longer.
@@ -37,5 +44,11 @@ mod tests {
         let b = category_lock_key(Some(b"tenant-b"), b"account");
         assert_ne!(a, b);
         assert_ne!(a, category_lock_key(None, b"account"));
+    }
+
+    #[test]
+    fn a_stream_and_its_category_do_not_share_a_key() {
+        assert_ne!(stream_lock_key(b"tenant-a", b"account"), category_lock_key(Some(b"tenant-a"), b"account"));
+        assert_ne!(stream_lock_key(b"tenant-a", b"account-1"), stream_lock_key(b"tenant-b", b"account-1"));
     }
 }

@@ -1,6 +1,6 @@
 //! Transactions with an older snapshot than what they write to.
 
-use message_store_tests::{Session, Store, for_both};
+use message_store_tests::{Session, Store, Target, for_both};
 
 for_both!(
     a_repeatable_read_transaction_that_is_too_old_fails_at_the_insert,
@@ -62,14 +62,20 @@ fn a_version_that_the_old_snapshot_rules_out_is_reported_as_such(store: &Store) 
 fn a_repeatable_read_transaction_reads_what_was_there(store: &Store) {
     let mut session = old_transaction(store, "REPEATABLE READ");
     assert_eq!(session.value("SELECT stream_version('account-1')"), None);
-    for read in
-        ["get_stream_messages('account-1')", "get_category_messages('account')", "get_last_stream_message('account-1')"]
-    {
+    for read in ["get_stream_messages('account-1')", "get_last_stream_message('account-1')"] {
         assert_eq!(session.number(&format!("SELECT count(*) FROM {read}")), 0, "{read}");
     }
+    let seen = |session: &mut Session| session.number("SELECT count(*) FROM get_category_messages('account')");
+    // The other's message comes before what this transaction is about to write: genuine Message DB shows only the
+    // later one, and a consumer would never see the first. Ours reads a category as of now.
+    let others = match store.target {
+        Target::Genuine => 0,
+        Target::Ours => 1,
+    };
+    assert_eq!(seen(&mut session), others);
     // Its own writes it sees.
     session.ok("SELECT write_message(gen_random_uuid()::varchar, 'account-2', 'T', '{}')");
-    assert_eq!(session.number("SELECT count(*) FROM get_category_messages('account')"), 1);
+    assert_eq!(seen(&mut session), others + 1);
     session.ok("COMMIT");
     assert_eq!(session.number("SELECT count(*) FROM get_category_messages('account')"), 2);
 }

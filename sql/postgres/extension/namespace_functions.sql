@@ -50,3 +50,8 @@ CREATE FUNCTION message_store.revoke_namespace(name varchar, role varchar) RETUR
   LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'message_store_revoke_namespace';
 COMMENT ON FUNCTION message_store.revoke_namespace IS
   'Takes back what a role may do in a namespace';
+
+CREATE FUNCTION message_store.set_namespace_option(name varchar, option varchar, value varchar) RETURNS varchar
+  LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'message_store_set_namespace_option';
+COMMENT ON FUNCTION message_store.set_namespace_option IS
+  'Sets an option of a namespace: append_lock, category or stream, is what its writers lock; for its owner';

@@ -1,0 +1,452 @@
+//! What a store's table is made of now, as far as reaching it without the executor depends on it.
+//!
+//! The direct paths know one kind of table: an ordinary heap with the columns, defaults and indexes that stores are
+//! created with. Whatever a user has added that takes the executor's care, such as row security, a trigger or one more
+//! index, leaves the table to SQL statements.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::ffi::CStr;
+
+use message_store_core::namespace_option::AppendLock;
+use pgrx::pg_sys::{self, Oid};
+
+use crate::namespace::{Store, schema_oid};
+use crate::settings;
+use crate::store_objects::BY_STREAM;
+
+/// The columns by their numbers, which every table of messages has in this order.
+pub mod column {
+    #![allow(missing_docs)] // their names say it
+    pub const GLOBAL_POSITION: i16 = 1;
+    pub const POSITION: i16 = 2;
+    pub const TIME: i16 = 3;
+    pub const STREAM_NAME: i16 = 4;
+    pub const TYPE: i16 = 5;
+    pub const DATA: i16 = 6;
+    pub const METADATA: i16 = 7;
+    pub const ID: i16 = 8;
+    /// How many there are.
+    pub const COUNT: usize = 8;
+}
+
+/// An index of a store, by what it finds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Index {
+    /// Every message, by global position.
+    GlobalPosition,
+    /// A message, by its id.
+    Id,
+    /// The messages of a stream, by position.
+    Stream,
+    /// The messages of a category, by global position, with the category that each is correlated with.
+    Category,
+}
+
+/// What the direct paths may rely on.
+#[derive(Debug, Clone, Copy)]
+pub struct Layout {
+    /// Whether rows may be read past the executor.
+    readable: bool,
+    /// The usable indexes, in the order in which Postgres keeps them.
+    indexes: [Option<(Index, Oid)>; 4],
+    insert: Option<Insert>,
+    /// Whether writing to the table writes nothing else: no trigger, no rule.
+    pub is_self_contained: bool,
+    /// What its writers lock.
+    pub append_lock: AppendLock,
+}
+
+/// What adding rows takes.
+#[derive(Debug, Clone, Copy)]
+pub struct Insert {
+    /// The sequence of global positions.
+    pub sequence: Oid,
+    /// All of the table's indexes, in the order in which Postgres fills them.
+    pub indexes: [(Index, Oid); 4],
+    /// The columns that take no NULL.
+    pub not_null: [bool; column::COUNT],
+}
+
+impl Layout {
+    /// The index to read by, where reading past the executor is possible.
+    pub fn index(&self, wanted: Index) -> Option<Oid> {
+        let found = self.indexes.iter().flatten().find(|(index, _)| *index == wanted);
+        found.filter(|_| self.readable && settings::direct_access()).map(|(_, oid)| *oid)
+    }
+
+    /// How rows may be added past the executor.
+    pub fn insert(&self) -> Option<Insert> {
+        self.insert.filter(|_| settings::direct_access())
+    }
+}
+
+thread_local! {
+    static LAYOUTS: RefCell<HashMap<Oid, Layout>> = RefCell::default();
+    /// Counts the changes that were heard of.
+    static GENERATION: Cell<u64> = const { Cell::new(0) };
+    static LISTENING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// How many tables are kept before all are looked at anew.
+const MAX_KEPT: usize = 16_384;
+
+/// The layout of a store's table, which must be locked: then nobody changes it.
+pub fn of(store: &Store) -> Layout {
+    if let Some(layout) = LAYOUTS.with_borrow(|layouts| layouts.get(&store.table).copied()) {
+        return layout;
+    }
+    if !LISTENING.replace(true) {
+        // SAFETY: the callback lives as long as the backend.
+        unsafe { pg_sys::CacheRegisterRelcacheCallback(Some(forget), pg_sys::Datum::null()) };
+    }
+    let generation = GENERATION.get();
+    let layout = look(store.table);
+    if generation == GENERATION.get() {
+        LAYOUTS.with_borrow_mut(|layouts| {
+            if layouts.len() >= MAX_KEPT {
+                layouts.clear();
+            }
+            layouts.insert(store.table, layout);
+        });
+    }
+    layout
+}
+
+/// Postgres calls it with the OID of a changed relation, or with none when any may have changed. It must not fail.
+unsafe extern "C-unwind" fn forget(_argument: pg_sys::Datum, changed: Oid) {
+    LAYOUTS.with(|layouts| {
+        if let Ok(mut layouts) = layouts.try_borrow_mut() {
+            if changed == pg_sys::InvalidOid {
+                layouts.clear();
+                GENERATION.set(GENERATION.get() + 1);
+            } else if layouts.remove(&changed).is_none() {
+                // Perhaps the one that is being looked at.
+                GENERATION.set(GENERATION.get() + 1);
+            }
+        }
+    });
+}
+
+fn look(table: Oid) -> Layout {
+    // SAFETY: the caller has locked the table, so it can be opened without another lock. What is read of it and of its
+    // indexes is the relation cache's, which keeps it while they are open.
+    unsafe {
+        let relation = pg_sys::table_open(table, pg_sys::NoLock.cast_signed());
+        let found = indexes(relation);
+        let usable = || found.iter().filter_map(|(oid, index)| index.map(|index| (index, *oid)));
+        let mut slots = [None; 4];
+        for (slot, index) in slots.iter_mut().zip(usable()) {
+            *slot = Some(index);
+        }
+        let class = &*(*relation).rd_rel;
+        let is_heap = class.relkind.cast_unsigned() == pg_sys::RELKIND_RELATION
+            && class.relam == pg_sys::HEAP_TABLE_AM_OID
+            && has_plain_columns(relation);
+        let readable = is_heap && !class.relrowsecurity && !class.relhassubclass;
+        let is_self_contained = is_heap
+            && (*relation).trigdesc.is_null()
+            && (*relation).rd_rules.is_null()
+            && class.relpersistence.cast_unsigned() == pg_sys::RELPERSISTENCE_PERMANENT;
+        let takes_rows = readable && is_self_contained && !class.relispartition && adds_nothing(relation);
+        let insert = (takes_rows && found.len() == 4 && usable().count() == 4).then(|| insert(relation, &found));
+        let layout = Layout {
+            readable,
+            indexes: slots,
+            insert: insert.flatten(),
+            is_self_contained,
+            append_lock: append_lock(relation),
+        };
+        pg_sys::table_close(relation, pg_sys::NoLock.cast_signed());
+        layout
+    }
+}
+
+/// # Safety
+/// The relation must be open.
+unsafe fn attributes<'a>(relation: pg_sys::Relation) -> &'a [pg_sys::FormData_pg_attribute] {
+    // SAFETY: a descriptor has as many attributes as it says.
+    unsafe {
+        let descriptor = (*relation).rd_att;
+        let count = usize::try_from((*descriptor).natts).unwrap_or(0);
+        (*descriptor).attrs.as_slice(count)
+    }
+}
+
+/// Whether the columns have types without a modifier, and text compares by its bytes.
+///
+/// # Safety
+/// The relation must be open.
+unsafe fn has_plain_columns(relation: pg_sys::Relation) -> bool {
+    // SAFETY: as the caller's.
+    let columns = unsafe { attributes(relation) };
+    columns.len() >= column::COUNT
+        && columns.iter().take(column::COUNT).all(|column| {
+            column.atttypmod == -1 && [pg_sys::InvalidOid, pg_sys::DEFAULT_COLLATION_OID].contains(&column.attcollation)
+        })
+}
+
+/// Whether the executor would add nothing to a row of the store's eight columns: no column more, no generated one, no
+/// constraint but that of an option.
+///
+/// # Safety
+/// The relation must be open.
+unsafe fn adds_nothing(relation: pg_sys::Relation) -> bool {
+    // SAFETY: as the caller's.
+    unsafe {
+        let columns = attributes(relation);
+        let constraints = check_constraints(relation);
+        columns.len() == column::COUNT
+            && columns.iter().all(|column| !column.attisdropped && column.attgenerated == 0 && column.attidentity == 0)
+            && constraints.iter().all(|constraint| CStr::from_ptr(constraint.ccname) == BY_STREAM)
+    }
+}
+
+/// # Safety
+/// The relation must be open.
+unsafe fn check_constraints<'a>(relation: pg_sys::Relation) -> &'a [pg_sys::ConstrCheck] {
+    // SAFETY: the relation cache's list has as many constraints as it says.
+    unsafe {
+        let constraints = (*(*relation).rd_att).constr;
+        if constraints.is_null() || (*constraints).num_check == 0 {
+            return &[];
+        }
+        std::slice::from_raw_parts((*constraints).check, (*constraints).num_check.into())
+    }
+}
+
+/// # Safety
+/// The relation must be open.
+unsafe fn append_lock(relation: pg_sys::Relation) -> AppendLock {
+    // SAFETY: as the caller's; names are NUL-terminated.
+    let by_stream =
+        unsafe { check_constraints(relation).iter().any(|constraint| CStr::from_ptr(constraint.ccname) == BY_STREAM) };
+    if by_stream { AppendLock::Stream } else { AppendLock::Category }
+}
+
+/// Every index of the table, and which of a store's it is.
+///
+/// # Safety
+/// The relation must be open.
+unsafe fn indexes(relation: pg_sys::Relation) -> Vec<(Oid, Option<Index>)> {
+    // SAFETY: the list is a copy of OIDs; each index stays locked while it is looked at.
+    unsafe {
+        let list = pg_sys::RelationGetIndexList(relation);
+        let count = if list.is_null() { 0 } else { usize::try_from((*list).length).unwrap_or(0) };
+        (0..count)
+            .map(|i| {
+                let oid = (*(*list).elements.add(i)).oid_value;
+                let index = pg_sys::index_open(oid, pg_sys::AccessShareLock.cast_signed());
+                let found = kind_of_index(index);
+                pg_sys::index_close(index, pg_sys::NoLock.cast_signed());
+                (oid, found)
+            })
+            .collect()
+    }
+}
+
+/// # Safety
+/// The index must be open.
+unsafe fn kind_of_index(index: pg_sys::Relation) -> Option<Index> {
+    use column::{GLOBAL_POSITION, ID, POSITION, STREAM_NAME};
+    // SAFETY: the relation cache fills these for every open index, with an entry for each key column.
+    unsafe {
+        let key = &*(*index).rd_index;
+        let count = usize::try_from(key.indnkeyatts).ok()?;
+        let has_plain_keys = (0..count).all(|i| {
+            let family = *(*index).rd_opfamily.add(i);
+            let collation = *(*index).rd_indcollation.add(i);
+            *(*index).rd_indoption.add(i) == 0
+                && FAMILIES.contains(&family.to_u32())
+                && [pg_sys::InvalidOid, pg_sys::DEFAULT_COLLATION_OID].contains(&collation)
+        });
+        let is_usable = (*(*index).rd_rel).relam == pg_sys::BTREE_AM_OID
+            && key.indisvalid
+            && key.indisready
+            && key.indimmediate
+            && !key.indcheckxmin
+            && !key.indisexclusion
+            && key.indnatts == key.indnkeyatts
+            && has_plain_keys
+            && pg_sys::RelationGetIndexPredicate(index).is_null();
+        if !is_usable {
+            return None;
+        }
+        match (key.indisunique, key.indkey.values.as_slice(count)) {
+            (true, [GLOBAL_POSITION]) => Some(Index::GlobalPosition),
+            (true, [ID]) => Some(Index::Id),
+            (true, [STREAM_NAME, POSITION]) => Some(Index::Stream),
+            (false, [0, GLOBAL_POSITION, 0]) => expressions_are_categories(index).then_some(Index::Category),
+            _ => None,
+        }
+    }
+}
+
+/// The operator families of btree indexes on integers, text and uuid, from Postgres' pg_opfamily.dat.
+const FAMILIES: [u32; 3] = [1976, 1994, 2968];
+
+/// Whether an index' two expressions are the category of the stream name, and that of the correlation stream's name.
+///
+/// # Safety
+/// The index must be open.
+unsafe fn expressions_are_categories(index: pg_sys::Relation) -> bool {
+    // SAFETY: the list is a copy of the index' expression trees.
+    unsafe {
+        let expressions = list(pg_sys::RelationGetIndexExpressions(index));
+        let [own, correlated] = expressions[..] else { return false };
+        let is_name = argument_of_category(own).is_some_and(|node| is_column(node, column::STREAM_NAME));
+        let is_correlation = argument_of_category(correlated)
+            .and_then(|node| as_node::<pg_sys::OpExpr>(node))
+            .is_some_and(|operation| {
+                let operands = list(operation.args);
+                let [object, key] = operands[..] else { return false };
+                pg_sys::get_opcode(operation.opno).to_u32() == pg_sys::F_JSONB_OBJECT_FIELD_TEXT
+                    && is_column(object, column::METADATA)
+                    && is_text(key, b"correlationStreamName")
+            });
+        is_name && is_correlation
+    }
+}
+
+/// The argument of a call of `message_store.category`, if it is one.
+///
+/// # Safety
+/// The node must be part of an expression tree.
+unsafe fn argument_of_category(node: *mut pg_sys::Node) -> Option<*mut pg_sys::Node> {
+    // SAFETY: as the caller's; the name is null for a function that is no more.
+    unsafe {
+        let call = as_node::<pg_sys::FuncExpr>(node)?;
+        let name = pg_sys::get_func_name(call.funcid);
+        let is_category = !name.is_null()
+            && CStr::from_ptr(name) == c"category"
+            && schema_oid("message_store") == Some(pg_sys::get_func_namespace(call.funcid));
+        let arguments = list(call.args);
+        match arguments[..] {
+            [argument] if is_category => Some(without_relabel(argument)),
+            _ => None,
+        }
+    }
+}
+
+/// # Safety
+/// The node must be part of an expression tree.
+unsafe fn is_column(node: *mut pg_sys::Node, number: i16) -> bool {
+    // SAFETY: as the caller's.
+    unsafe { as_node::<pg_sys::Var>(without_relabel(node)).is_some_and(|variable| variable.varattno == number) }
+}
+
+/// # Safety
+/// The node must be part of an expression tree.
+unsafe fn is_text(node: *mut pg_sys::Node, text: &[u8]) -> bool {
+    // SAFETY: as the caller's; the value of a constant of that type is a text.
+    unsafe {
+        as_node::<pg_sys::Const>(node).is_some_and(|constant| {
+            constant.consttype == pg_sys::TEXTOID
+                && !constant.constisnull
+                && pgrx::varlena::varlena_to_byte_slice(constant.constvalue.cast_mut_ptr()) == text
+        })
+    }
+}
+
+/// # Safety
+/// The node must be part of an expression tree.
+unsafe fn without_relabel(node: *mut pg_sys::Node) -> *mut pg_sys::Node {
+    // SAFETY: as the caller's.
+    unsafe { as_node::<pg_sys::RelabelType>(node).map_or(node, |relabel| relabel.arg.cast()) }
+}
+
+/// A kind of node that this module looks into.
+trait Tagged {
+    const TAG: pg_sys::NodeTag;
+}
+
+macro_rules! tagged {
+    ($($node:ident => $tag:ident;)*) => { $(
+        impl Tagged for pg_sys::$node {
+            const TAG: pg_sys::NodeTag = pg_sys::NodeTag::$tag;
+        }
+    )* };
+}
+
+tagged! {
+    FuncExpr => T_FuncExpr;
+    OpExpr => T_OpExpr;
+    Var => T_Var;
+    Const => T_Const;
+    RelabelType => T_RelabelType;
+}
+
+/// # Safety
+/// The node must be null or part of an expression tree that lives long enough.
+unsafe fn as_node<'a, T: Tagged>(node: *mut pg_sys::Node) -> Option<&'a T> {
+    // SAFETY: the tag says what the node is.
+    unsafe { (!node.is_null() && (*node).type_ == T::TAG).then(|| &*node.cast::<T>()) }
+}
+
+/// # Safety
+/// The list must be null or one of nodes.
+unsafe fn list(list: *mut pg_sys::List) -> Vec<*mut pg_sys::Node> {
+    if list.is_null() {
+        return Vec::new();
+    }
+    // SAFETY: a list has as many elements as it says.
+    unsafe {
+        let count = usize::try_from((*list).length).unwrap_or(0);
+        (0..count).map(|i| (*(*list).elements.add(i)).ptr_value.cast()).collect()
+    }
+}
+
+/// What adding rows takes, where the defaults are those of a store.
+///
+/// # Safety
+/// The relation must be open.
+unsafe fn insert(relation: pg_sys::Relation, found: &[(Oid, Option<Index>)]) -> Option<Insert> {
+    // SAFETY: as the caller's; the defaults are copies.
+    unsafe {
+        let sequence = sequence_of(pg_sys::build_column_default(relation, column::GLOBAL_POSITION.into()))?;
+        if !is_transaction_time(pg_sys::build_column_default(relation, column::TIME.into())) {
+            return None;
+        }
+        let mut indexes = [(Index::GlobalPosition, pg_sys::InvalidOid); 4];
+        for (slot, (oid, index)) in indexes.iter_mut().zip(found) {
+            *slot = ((*index)?, *oid);
+        }
+        let mut not_null = [false; column::COUNT];
+        for (slot, column) in not_null.iter_mut().zip(attributes(relation)) {
+            *slot = column.attnotnull;
+        }
+        Some(Insert { sequence, indexes, not_null })
+    }
+}
+
+/// The sequence of `nextval('...'::regclass)`.
+///
+/// # Safety
+/// The node must be null or an expression tree.
+unsafe fn sequence_of(default: *mut pg_sys::Node) -> Option<Oid> {
+    // SAFETY: as the caller's.
+    unsafe {
+        let call = as_node::<pg_sys::FuncExpr>(default)?;
+        let arguments = list(call.args);
+        let [argument] = arguments[..] else { return None };
+        let sequence = as_node::<pg_sys::Const>(argument)?;
+        let is_plain = call.funcid.to_u32() == pg_sys::F_NEXTVAL && !sequence.constisnull;
+        is_plain.then(|| u32::try_from(sequence.constvalue.value()).ok().map(Oid::from)).flatten()
+    }
+}
+
+/// Whether it is `now() AT TIME ZONE 'utc'`.
+///
+/// # Safety
+/// The node must be null or an expression tree.
+unsafe fn is_transaction_time(default: *mut pg_sys::Node) -> bool {
+    // SAFETY: as the caller's.
+    unsafe {
+        let Some(call) = as_node::<pg_sys::FuncExpr>(default) else { return false };
+        let arguments = list(call.args);
+        let [zone, time] = arguments[..] else { return false };
+        call.funcid.to_u32() == pg_sys::F_TIMEZONE_TEXT_TIMESTAMPTZ
+            && is_text(zone, b"utc")
+            && as_node::<pg_sys::FuncExpr>(time).is_some_and(|time| time.funcid.to_u32() == pg_sys::F_NOW)
+    }
+}
