@@ -6,9 +6,11 @@ use std::ptr::null_mut;
 use message_store_core::consumer_group::ConsumerGroup;
 use pgrx::pg_sys::{self, Datum, Oid};
 
+use crate::call::Text;
 use crate::durability::Watch;
 use crate::message_row::MessageRow;
 use crate::namespace::Store;
+use crate::position_hints::Place;
 use crate::postgres_error::protect;
 use crate::rows::Rows;
 use crate::table_layout::{self, Index, column};
@@ -65,43 +67,67 @@ pub enum AsOf {
 pub fn read(store: &Store, read: &Read<'_>, rows: &Rows) -> bool {
     scan(store, read, |scan| {
         // SAFETY: the context of protect, and a scan of a table of messages.
+        unsafe { scan.pass_on(read, rows) };
+    })
+    .is_some()
+}
+
+/// The last message of a stream, added to `rows`; false where the table is left to a statement. The caller has locked the
+/// table and checked the privileges.
+pub fn read_last(store: &Store, stream_name: Text<'_>, rows: &Rows) -> bool {
+    last(store, stream_name, |scan, read| {
+        // SAFETY: the context of protect, and a scan of a table of messages.
         unsafe { scan.pass_on(read, rows) }
     })
     .is_some()
 }
 
-/// The position of a stream's last message.
-pub enum LastPosition {
-    /// `None` when it has no message.
-    Known(Option<i64>),
-    /// The table is left to a statement.
-    LeftToTheExecutor,
-}
-
-/// The position of a stream's last message as of now, own writes included. The caller has locked the table and checked
-/// the privileges. With `durable`, it is before this returns.
-pub fn last_position(store: &Store, stream_name: Datum, durable: bool) -> LastPosition {
-    let read = Read {
-        index: Index::Stream,
-        keys: &[Key::Is(1, stream_name)],
-        backward: true,
-        limit: Some(1),
-        filter: Filter::Everything,
-        snapshot: AsOf::Statement,
-    };
-    let mut position = None;
-    let found = scan(store, &read, |scan| {
-        // SAFETY: the context of protect, and a scan of a table of messages.
-        unsafe {
-            if scan.next(&read) {
-                position = Some(scan.value(column::POSITION).value().cast_signed() as i64);
-            }
-        }
+/// The position of a stream's last message as of now, own writes included; the outer `None` where the table is left to
+/// a statement. The caller has locked the table and checked the privileges. With `durable`, the message is before this
+/// returns.
+pub fn last_position(store: &Store, stream_name: Text<'_>, durable: bool) -> Option<Option<i64>> {
+    last(store, stream_name, |scan, read| {
         if !durable {
             scan.watch = None;
         }
-    });
-    if found.is_some() { LastPosition::Known(position) } else { LastPosition::LeftToTheExecutor }
+        // SAFETY: the context of protect, and a scan of a table of messages.
+        unsafe { scan.next(read).then(|| scan.value(column::POSITION).value().cast_signed() as i64) }
+    })
+}
+
+/// Looks for the last message of a stream, from where it last was, and if nothing is there without that; the position
+/// that `work` has found.
+fn last(
+    store: &Store,
+    stream_name: Text<'_>,
+    work: impl Fn(&mut Scan, &Read<'_>) -> Option<i64>,
+) -> Option<Option<i64>> {
+    let place = Place::of(store.table, stream_name.bytes());
+    let stream = Key::Is(1, stream_name.datum());
+    let search = |keys: &[Key]| {
+        let read = Read {
+            index: Index::Stream,
+            keys,
+            backward: true,
+            limit: Some(1),
+            filter: Filter::Everything,
+            snapshot: AsOf::Statement,
+        };
+        let mut position = None;
+        scan(store, &read, |scan| position = work(scan, &read))?;
+        Some(position)
+    };
+    let mut position = match place.hint() {
+        Some(hint) => search(&[stream, Key::AtLeast(2, hint)])?,
+        None => None,
+    };
+    if position.is_none() {
+        position = search(&[stream])?;
+    }
+    if let Some(position) = position {
+        place.note(position);
+    }
+    Some(position)
 }
 
 /// Opens the scan, lets `work` run through it, and closes it.
@@ -176,13 +202,19 @@ impl Scan {
                 if pg_sys::InterruptPending != 0 {
                     raw::ProcessInterrupts();
                 }
-                raw::slot_getsomeattrs_int(self.slot, column::COUNT as i32); // eight
                 let keep = match read.filter {
                     Filter::Everything => true,
-                    Filter::Member(group) => group.reads(self.text(column::STREAM_NAME)),
-                    Filter::Type(kind) => self.text(column::TYPE) == kind,
+                    Filter::Member(group) => {
+                        raw::slot_getsomeattrs_int(self.slot, column::STREAM_NAME.into());
+                        group.reads(self.text(column::STREAM_NAME))
+                    }
+                    Filter::Type(kind) => {
+                        raw::slot_getsomeattrs_int(self.slot, column::TYPE.into());
+                        self.text(column::TYPE) == kind
+                    }
                 };
                 if keep {
+                    raw::slot_getsomeattrs_int(self.slot, column::COUNT as i32); // eight
                     if let Some(watch) = &mut self.watch {
                         watch.see(self.slot);
                     }
@@ -214,18 +246,23 @@ impl Scan {
         }
     }
 
+    /// Adds the rows to a call's, and returns the position of the last one.
+    ///
     /// # Safety
     /// Must run inside [`protect`].
-    unsafe fn pass_on(&mut self, read: &Read<'_>, rows: &Rows) {
+    unsafe fn pass_on(&mut self, read: &Read<'_>, rows: &Rows) -> Option<i64> {
         // SAFETY: the rows are those of the running call.
         unsafe {
             let mut row = MessageRow::new(rows);
             let mut left = read.limit.unwrap_or(i64::MAX);
+            let mut position = None;
             while left > 0 && self.next(read) {
                 row.put((*self.slot).tts_values, (*self.slot).tts_isnull);
+                position = Some(self.value(column::POSITION).value().cast_signed() as i64);
                 left -= 1;
             }
             row.finish();
+            position
         }
     }
 

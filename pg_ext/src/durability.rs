@@ -128,13 +128,15 @@ pub fn flush_visible() {
             flush(end_of_log());
             return;
         }
+        if distance == 0 {
+            return;
+        }
         let mut needed = 0;
         let mut transaction = known.into_inner();
         loop {
-            let id = TransactionId::from(transaction);
-            if is_normal(id) {
-                needed = needed.max(protect(|| raw::TransactionIdGetCommitLSN(id)));
-            }
+            // Where ids go round, the first ones of a group are no transactions'.
+            let id = TransactionId::from(transaction).max(pg_sys::FirstNormalTransactionId);
+            needed = needed.max(protect(|| raw::TransactionIdGetCommitLSN(id)));
             let step = GROUP - transaction % GROUP;
             if next.into_inner().wrapping_sub(transaction) <= step {
                 break;

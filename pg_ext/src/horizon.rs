@@ -79,14 +79,14 @@ pub fn last_position_drawn(store: &Store) -> Result<Option<i64>> {
 pub fn settled(store: &Store, category: Option<&[u8]>) -> Result<i64> {
     // SAFETY: reads the backend's state.
     if unsafe { pg_sys::RecoveryInProgress() } {
-        return Err(Error::NotOnAStandby);
+        return Err(Error::NotOnAStandby(category.map_or("all messages", |_| "a category written by stream")));
     }
     let Some(last) = last_position_drawn(store)? else { return Ok(0) };
     Ok(lowest_mark(store.table, category.map(category_tag), last).map_or(last, |mark| last.min(mark - 1)))
 }
 
 fn unusable(store: &Store) -> Error {
-    Error::UnusableSequence(store.namespace.clone())
+    Error::UnusableSequence(store.namespace.as_ref().to_owned())
 }
 
 /// Makes sure that the caller may read the sequence, and that its last value is the highest one drawn.

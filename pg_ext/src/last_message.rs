@@ -24,15 +24,21 @@ fn get_last_stream_message(call: &Call<'_>) -> Result<Answer> {
     let rows = Rows::of(call);
     let store = store.lock(Use::Read)?;
     let Some(name) = stream_name else { return Ok(None) };
-    let direct = Read {
-        index: Index::Stream,
-        keys: &[Key::Is(1, name.datum())],
-        backward: true,
-        limit: Some(1),
-        filter: kind.as_ref().map_or(Filter::Everything, |kind| Filter::Type(kind.bytes())),
-        snapshot: AsOf::Statement,
+    let is_done = match kind {
+        None => direct_scan::read_last(&store, name, &rows),
+        Some(kind) => {
+            let direct = Read {
+                index: Index::Stream,
+                keys: &[Key::Is(1, name.datum())],
+                backward: true,
+                limit: Some(1),
+                filter: Filter::Type(kind.bytes()),
+                snapshot: AsOf::Statement,
+            };
+            direct_scan::read(&store, &direct, &rows)
+        }
     };
-    if direct_scan::read(&store, &direct, &rows) {
+    if is_done {
         return Ok(None);
     }
     let parameters =

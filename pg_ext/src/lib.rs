@@ -29,6 +29,7 @@ mod names;
 mod namespace;
 mod namespace_listings;
 mod notices;
+mod position_hints;
 mod postgres_error;
 mod registry;
 mod report;

@@ -6,20 +6,21 @@
 
 use std::cell::RefCell;
 use std::ffi::{CStr, CString, c_int};
+use std::rc::Rc;
 
 use message_store_core::{Error, Result, namespace_name};
 use pgrx::pg_sys;
 
 use crate::call::Text;
 use crate::postgres_error::protect;
-use crate::registry::{check_once, recorded_owner};
+use crate::registry::{check_once, find_once, recorded_owner};
 use crate::store_objects::check_table;
 
 /// A store that a call may use: its name, and the OIDs that its objects have now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Store {
     /// The namespace.
-    pub namespace: String,
+    pub namespace: Rc<str>,
     /// Its schema.
     pub schema: pg_sys::Oid,
     /// Its table `messages`.
@@ -42,7 +43,7 @@ pub enum Use {
 impl Store {
     /// Whether this is the default store.
     pub fn is_default(&self) -> bool {
-        self.namespace == namespace_name::DEFAULT
+        *self.namespace == *namespace_name::DEFAULT
     }
 
     /// Locks the table, and answers with the store as it is then.
@@ -63,7 +64,7 @@ impl Store {
             check_usage(&now);
             store = now;
         }
-        Err(Error::NamespaceDoesNotExist(Some(store.namespace)))
+        Err(Error::NamespaceDoesNotExist(Some(store.namespace.as_ref().to_owned())))
     }
 
     /// Raises Postgres' error for a table that the caller may not use in this way.
@@ -112,6 +113,10 @@ pub fn resolve(argument: Option<Text<'_>>) -> Result<Store> {
 
 /// The store of a namespace, whoever asks.
 pub fn find(name: &str) -> Result<Store> {
+    find_once(name, || look_up(name))
+}
+
+fn look_up(name: &str) -> Result<Store> {
     let missing = || {
         if name == namespace_name::DEFAULT {
             Error::DefaultStoreMissing
@@ -132,7 +137,7 @@ pub fn find(name: &str) -> Result<Store> {
         return Err(Error::NamespaceOwnerChanged(name.to_owned()));
     }
     check_once(table, || check_table(name, schema))?;
-    Ok(Store { namespace: name.to_owned(), schema, table })
+    Ok(Store { namespace: name.into(), schema, table })
 }
 
 /// The first registered namespace in the `search_path` setting as written, the default one included.

@@ -5,12 +5,14 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet};
+use std::ffi::c_int;
+use std::rc::Rc;
 
 use message_store_core::Result;
 use pgrx::pg_sys;
 
 use crate::call::{Answer, Call, sql_functions};
-use crate::namespace::{relation_oid, schema_oid};
+use crate::namespace::{Store, relation_oid, schema_oid};
 use crate::spi::text_datum;
 
 sql_functions! {
@@ -26,6 +28,10 @@ thread_local! {
     static GENERATION: Cell<u64> = const { Cell::new(0) };
     /// The tables that were looked at and found to be tables of messages.
     static TABLES: RefCell<HashSet<pg_sys::Oid>> = RefCell::default();
+    /// Counts the changes of anything that were heard of.
+    static CHANGES: Cell<u64> = const { Cell::new(0) };
+    /// The stores that were found, by their namespace.
+    static STORES: RefCell<HashMap<Rc<str>, Store>> = RefCell::default();
     static LISTENING: Cell<bool> = const { Cell::new(false) };
 }
 
@@ -51,6 +57,25 @@ pub fn recorded_owner(name: &str) -> Option<pg_sys::Oid> {
         owners.insert(name.to_owned(), owner);
     });
     owner
+}
+
+/// The store of a namespace as `look` finds it, kept until its schema, its table or the registry changes.
+pub fn find_once(name: &str, look: impl FnOnce() -> Result<Store>) -> Result<Store> {
+    listen();
+    if let Some(store) = STORES.with_borrow(|stores| stores.get(name).cloned()) {
+        return Ok(store);
+    }
+    let changes = CHANGES.get();
+    let store = look()?;
+    if changes == CHANGES.get() {
+        STORES.with_borrow_mut(|stores| {
+            if stores.len() >= MAX_KEPT {
+                stores.clear();
+            }
+            stores.insert(Rc::clone(&store.namespace), store.clone());
+        });
+    }
+    Ok(store)
 }
 
 /// Whether the table has been found to be a table of messages; `look` finds out, once until the table changes.
@@ -116,8 +141,12 @@ fn look_up(name: &str) -> Option<pg_sys::Oid> {
 /// Asks to be told when the registry changes.
 fn listen() {
     if !LISTENING.replace(true) {
-        // SAFETY: the callback lives as long as the backend.
-        unsafe { pg_sys::CacheRegisterRelcacheCallback(Some(forget), pg_sys::Datum::null()) };
+        // SAFETY: the callbacks live as long as the backend.
+        unsafe {
+            let schemas = pg_sys::SysCacheIdentifier::NAMESPACEOID.cast_signed();
+            pg_sys::CacheRegisterRelcacheCallback(Some(forget), pg_sys::Datum::null());
+            pg_sys::CacheRegisterSyscacheCallback(schemas, Some(forget_stores), pg_sys::Datum::null());
+        }
     }
 }
 
@@ -132,7 +161,15 @@ unsafe extern "C-unwind" fn forget(_argument: pg_sys::Datum, changed: pg_sys::Oi
             }
         }
     });
-    if changed == pg_sys::InvalidOid || changed == REGISTRY.get() || REGISTRY.get() == pg_sys::InvalidOid {
+    CHANGES.set(CHANGES.get() + 1);
+    let concerns_registry =
+        changed == pg_sys::InvalidOid || changed == REGISTRY.get() || REGISTRY.get() == pg_sys::InvalidOid;
+    STORES.with(|stores| {
+        if let Ok(mut stores) = stores.try_borrow_mut() {
+            stores.retain(|_, store| !concerns_registry && store.table != changed);
+        }
+    });
+    if concerns_registry {
         GENERATION.set(GENERATION.get() + 1);
         OWNERS.with(|owners| {
             if let Ok(mut owners) = owners.try_borrow_mut() {
@@ -140,6 +177,16 @@ unsafe extern "C-unwind" fn forget(_argument: pg_sys::Datum, changed: pg_sys::Oi
             }
         });
     }
+}
+
+/// Postgres calls it when a schema has changed. It must not fail.
+unsafe extern "C-unwind" fn forget_stores(_argument: pg_sys::Datum, _cache: c_int, _hash: u32) {
+    CHANGES.set(CHANGES.get() + 1);
+    STORES.with(|stores| {
+        if let Ok(mut stores) = stores.try_borrow_mut() {
+            stores.clear();
+        }
+    });
 }
 
 /// The trigger on the registry.

@@ -4,6 +4,7 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::rc::Rc;
 
 use pgrx::pg_sys::{
     self, BOOLOID, INT2OID, INT8ARRAYOID, INT8OID, JSONBARRAYOID, JSONBOID, TEXTARRAYOID, TIMESTAMPARRAYOID,
@@ -58,7 +59,7 @@ impl Statement {
     /// The plan of this statement for a store, made when it is first needed.
     pub fn plan(self, spi: &Spi, store: &Store) -> Plan {
         thread_local! {
-            static PLANS: RefCell<HashMap<(String, Statement), Plan>> = RefCell::default();
+            static PLANS: RefCell<HashMap<(Rc<str>, Statement), Plan>> = RefCell::default();
         }
         let key = (store.namespace.clone(), self);
         // Plans in use must stay; an outermost call uses none yet.

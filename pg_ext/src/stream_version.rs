@@ -4,7 +4,7 @@ use message_store_core::Result;
 use pgrx::pg_sys::{self, Datum};
 
 use crate::call::{Answer, Call, Text, sql_functions};
-use crate::direct_scan::{self, LastPosition};
+use crate::direct_scan;
 use crate::durability;
 use crate::namespace::{self, Store, Use};
 use crate::spi::{Parameter, connected};
@@ -28,11 +28,11 @@ pub fn version_to_write_after(store: &Store, stream_name: Option<Text<'_>>) -> O
 }
 
 fn stream_version(store: &Store, stream_name: Option<Text<'_>>, durable: bool) -> Option<i64> {
-    let name = stream_name?.datum();
-    if let LastPosition::Known(position) = direct_scan::last_position(store, name, durable) {
+    let name = stream_name?;
+    if let Some(position) = direct_scan::last_position(store, name, durable) {
         return position;
     }
-    let parameter = Parameter { kind: pg_sys::VARCHAROID, value: Some(name) };
+    let parameter = Parameter { kind: pg_sys::VARCHAROID, value: Some(name.datum()) };
     let version = connected(|spi| Ok(spi.bigint(Statement::StreamVersion.plan(spi, store), &[parameter])));
     if durable {
         durability::flush_visible();

@@ -88,8 +88,8 @@ pub enum Error {
     PositionDoesNotFit { position: i64, stream_name: String, version: i64 },
     #[error("Global position is taken: {0}")]
     GlobalPositionTaken(i64),
-    #[error("Reading all messages needs the primary: a standby does not know the writers' locks")]
-    NotOnAStandby,
+    #[error("Reading {0} needs the primary: a standby does not know the writers' locks")]
+    NotOnAStandby(&'static str),
     #[error("The sequence of global positions must have increment 1, cache 1 and no cycle: {0}")]
     UnusableSequence(String),
     #[error("role \"{}\" does not exist", or_null(.0))]
