@@ -8,6 +8,7 @@ use std::path::Path;
 
 const WIDTH: u32 = 960;
 const BAR: u32 = 18;
+const TICKS: [f64; 9] = [0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0];
 const LABELS: u32 = 430;
 /// These and a transparent ground read on a light page and on a dark one.
 const TEXT: RGBColor = RGBColor(125, 133, 144);
@@ -29,18 +30,14 @@ pub fn draw(file: &Path, themes: &[(&'static str, Vec<Outcome>)]) -> Result<(), 
         .set_label_area_size(LabelAreaPosition::Left, LABELS)
         .set_label_area_size(LabelAreaPosition::Bottom, 30)
         .build_cartesian_2d((least..most).log_scale(), count..0)?;
-    chart
-        .configure_mesh()
-        .disable_y_mesh()
-        .disable_y_axis()
-        .bold_line_style(TEXT.mix(0.3))
-        .light_line_style(TRANSPARENT)
-        .axis_style(TEXT)
-        .x_labels(8)
-        .x_label_formatter(&|ratio| format!("{ratio}"))
-        .x_label_style(("sans-serif", 12).into_font().color(&TEXT))
-        .draw()?;
     let label = ("sans-serif", 12).into_font().color(&TEXT);
+    // A logarithmic axis has ticks of its own at powers of ten only.
+    for tick in TICKS.into_iter().filter(|tick| (least..most).contains(tick)) {
+        let line = if tick == 1.0 { TEXT.stroke_width(2) } else { TEXT.mix(0.3).stroke_width(1) };
+        chart.draw_series([PathElement::new([(tick, 0), (tick, count)], line)])?;
+        let (x, y) = chart.backend_coord(&(tick, count));
+        root.draw(&Text::new(tick.to_string(), (x, y + 6), label.pos(Pos::new(HPos::Center, VPos::Top))))?;
+    }
     let heading = ("sans-serif", 12).into_font().style(FontStyle::Bold).color(&TEXT);
     let middle = |n: i32| chart.backend_coord(&(1.0, n)).1 + i32::try_from(BAR / 2).unwrap_or(0);
     for (n, line) in (0..).zip(&lines) {
@@ -57,7 +54,6 @@ pub fn draw(file: &Path, themes: &[(&'static str, Vec<Outcome>)]) -> Result<(), 
         root.draw(&Text::new(ratio, (beyond, y), label.pos(Pos::new(HPos::Left, VPos::Center))))?;
         root.draw(&Text::new(line.text.clone(), (end, y), label.pos(Pos::new(HPos::Right, VPos::Center))))?;
     }
-    chart.draw_series([PathElement::new([(1.0, 0), (1.0, count)], TEXT.stroke_width(2))])?;
     root.present()?;
     Ok(())
 }

@@ -38,16 +38,22 @@ pub fn after() -> String {
 }
 
 fn machine() -> String {
-    let field = |file: &str, name: &str| {
-        let text = read_to_string(file).unwrap_or_default();
-        let line = text.lines().find(|line| line.starts_with(name)).and_then(|line| line.split_once(':'));
-        line.map_or("unknown".into(), |(_, value)| value.trim().to_owned())
-    };
-    let memory = field("/proc/meminfo", "MemTotal").trim_end_matches(" kB").parse::<f64>().unwrap_or(0.0);
     let kernel = read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
-    let cpu = field("/proc/cpuinfo", "model name");
-    format!("{cpu}, {cores} cores, {:.0} GiB of memory, Linux {}", memory / (1024.0 * 1024.0), kernel.trim())
+    let cpu = field("/proc/cpuinfo", "model name").unwrap_or("unknown processor".into());
+    format!("{cpu}, {cores} cores, {} GiB of memory, Linux {}", (memory() + 512) / 1024, kernel.trim())
+}
+
+/// The machine's memory in MiB.
+pub fn memory() -> u64 {
+    let total = field("/proc/meminfo", "MemTotal");
+    total.and_then(|total| total.trim_end_matches(" kB").parse::<u64>().ok()).unwrap_or(0) / 1024
+}
+
+fn field(file: &str, name: &str) -> Option<String> {
+    let text = read_to_string(file).ok()?;
+    let (_, value) = text.lines().find(|line| line.starts_with(name))?.split_once(':')?;
+    Some(value.trim().to_owned())
 }
 
 fn load() -> String {

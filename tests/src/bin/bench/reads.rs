@@ -2,7 +2,7 @@
 
 use crate::pgbench::Script;
 use crate::race::{Race, Row, Side, Theme, Workload};
-use crate::stores::{Stores, VACUUM};
+use crate::stores::{Stores, insert};
 use message_store_tests::Store;
 use std::rc::Rc;
 
@@ -84,6 +84,12 @@ pub fn theme() -> Theme {
     let mut workloads: Vec<Workload> =
         READS.iter().map(|read| Workload::new(read.name, |stores| read.race(&stores.read()))).collect();
     workloads.insert(1, Workload::new("read-stream-1000", long_stream));
+    for read in READS.iter().filter(|read| matches!(read.name, "read-category-100" | "read-group-100")) {
+        workloads.push(Workload::new(format!("{}-mixed", read.name), |stores| {
+            let sides = beside(&Script::new(read.sql), &stores.mixed());
+            Race { sides, rows: vec![Row::new(format!("{}, one category of four", read.title))] }
+        }));
+    }
     workloads.push(Workload::new("hash", hash));
     Theme { title: "Reads, 1 client, calls a second", workloads }
 }
@@ -109,15 +115,7 @@ fn beside(script: &Script, stores: &[Rc<Store>; 2]) -> Vec<Side> {
 fn long_stream(stores: &mut Stores) -> Race {
     let stores = stores.fresh_pair();
     for store in &stores {
-        store.superuser().ok(
-            r#"INSERT INTO messages (stream_name, position, type, data, metadata)
-            SELECT 'account-' || n % 10, n / 10, 'Deposited',
-                jsonb_build_object('accountId', n % 10, 'amount', n * 1.25, 'currency', 'EUR', 'text', 'a deposit like any other'),
-                jsonb_build_object('correlationStreamName', 'order-' || n % 50, 'schemaVersion', '1')
-            FROM generate_series(0, 19999) AS n;
-            "#,
-        );
-        store.superuser().ok(VACUUM);
+        insert(store, "'account-' || n % 10", "n / 10", 0, 20_000);
     }
     let read = "\\set stream random(0, 9)\n\\set position random(0, 1000)\n\
                 SELECT * FROM get_stream_messages('account-' || :stream, :position, 1000);\n";

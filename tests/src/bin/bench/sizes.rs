@@ -36,12 +36,9 @@ impl Sized {
             sides.extend(pair.iter().map(|store| (self.script)(size).on(store)));
         }
         sides[1].label = "itself in the smallest";
-        let mut rows: Vec<Row> = (0..3)
-            .map(|n| Row::new(format!("{}, of {} messages", self.title, sizes[n])).sides(2 * n, 2 * n + 1))
-            .collect();
-        for n in 1..3 {
-            rows.push(Row::new(format!("{}, of {} beside of {}", self.title, sizes[n], sizes[0])).sides(1, 2 * n + 1));
-        }
+        let row = |n: usize| Row::new(format!("{}, of {} messages", self.title, sizes[n]));
+        let mut rows: Vec<Row> = (0..3).map(|n| row(n).sides(2 * n, 2 * n + 1)).collect();
+        rows.extend((1..3).map(|n| row(n).sides(1, 2 * n + 1)));
         rows[4].target = Some(self.target);
         Race { sides, rows }
     }

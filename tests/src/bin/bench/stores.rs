@@ -12,13 +12,14 @@ const READ: u32 = 100_000;
 pub const STREAM: u32 = 100;
 
 /// So that neither store pays for hint bits or a missing visibility map during the measurement.
-pub const VACUUM: &str = "VACUUM ANALYZE messages";
+const VACUUM: &str = "VACUUM ANALYZE messages";
 
 /// The stores that there are so far.
 pub struct Stores {
     /// Messages stored, of which the sizes are compared.
     pub sizes: [u32; 3],
     read: Option<Pair>,
+    mixed: Option<Pair>,
     sized: Option<[Pair; 3]>,
     dropped: Vec<String>,
 }
@@ -26,7 +27,7 @@ pub struct Stores {
 impl Stores {
     /// None so far.
     pub fn new(sizes: [u32; 3]) -> Stores {
-        Stores { sizes, read: None, sized: None, dropped: Vec::new() }
+        Stores { sizes, read: None, mixed: None, sized: None, dropped: Vec::new() }
     }
 
     /// An empty store for the coming race only.
@@ -58,11 +59,25 @@ impl Stores {
         self.read.get_or_insert_with(filled).clone()
     }
 
+    /// Stores of 100,000 messages of four categories in turn, `account` one of them, which nothing may write to.
+    pub fn mixed(&mut self) -> Pair {
+        let filled = || {
+            Target::BOTH.map(|target| {
+                let store = Rc::new(Store::fresh(target));
+                let name = "(ARRAY['account', 'order', 'payment', 'shipment'])[1 + n % 4] || '-' || n / 4 % 250";
+                insert(&store, name, "n / 1000", 0, READ);
+                store
+            })
+        };
+        self.mixed.get_or_insert_with(filled).clone()
+    }
+
     /// Stores of each size, by size. They are one store that grows, and its copies.
     pub fn sized(&mut self) -> [Pair; 3] {
         let sizes = self.sizes;
         let grow = || {
             let [genuine, ours] = Target::BOTH.map(|target| grown(target, sizes));
+            genuine.iter().chain(&ours).for_each(|store| warm(store));
             let mut pairs = genuine.into_iter().zip(ours).map(Pair::from);
             std::array::from_fn(|_| pairs.next().expect("as many stores as sizes"))
         };
@@ -90,14 +105,20 @@ fn administrator() -> Session {
 /// Adds messages to `store` until it holds `to`: blocks of 1,000 streams, whose messages lie apart as if they had come in
 /// turn.
 pub fn fill(store: &Store, from: u32, to: u32) {
-    let mut superuser = store.superuser();
     let block = 1000 * STREAM;
+    let (name, position) = (format!("'account-' || n / {block} * 1000 + n % 1000"), format!("n % {block} / 1000"));
+    insert(store, &name, &position, from, to);
+}
+
+/// Adds the messages from `from` to before `to`, with names and positions made of a message's number `n`.
+pub fn insert(store: &Store, name: &str, position: &str, from: u32, to: u32) {
+    let mut superuser = store.superuser();
     superuser.ok(&format!(
         r#"INSERT INTO messages (stream_name, position, type, data, metadata)
-        SELECT 'account-' || account, n % {block} / 1000, 'Deposited',
-            jsonb_build_object('accountId', account, 'amount', n * 1.25, 'currency', 'EUR', 'text', 'a deposit like any other'),
+        SELECT {name}, {position}, 'Deposited',
+            jsonb_build_object('accountId', n % 1000, 'amount', n * 1.25, 'currency', 'EUR', 'text', 'a deposit like any other'),
             jsonb_build_object('correlationStreamName', 'order-' || n % 50, 'schemaVersion', '1')
-        FROM generate_series({from}, {to} - 1) AS n, LATERAL (SELECT n / {block} * 1000 + n % 1000 AS account) AS of"#
+        FROM generate_series({from}, {to} - 1) AS n"#
     ));
     superuser.ok(VACUUM);
 }
@@ -119,6 +140,14 @@ fn grown(target: Target, sizes: [u32; 3]) -> Vec<Rc<Store>> {
         stores.push(if is_last { Rc::clone(&store) } else { Rc::new(copy(&store, size)) });
     }
     stores
+}
+
+/// A copy is cold in the shared buffers where the store that it was made of is warm.
+fn warm(store: &Store) {
+    let mut superuser = store.superuser();
+    superuser.ok("CREATE EXTENSION pg_prewarm SCHEMA public");
+    superuser.ok("SELECT public.pg_prewarm(oid) FROM pg_class
+        WHERE relnamespace = 'message_store'::regnamespace AND relname ~ '^messages' AND relkind IN ('r', 'i')");
 }
 
 fn copy(store: &Store, size: u32) -> Store {
