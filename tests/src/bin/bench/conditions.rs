@@ -19,17 +19,21 @@ const SETTINGS: [&str; 9] = [
 ];
 
 /// The conditions, an item of a list each.
-pub fn of(plan: Plan) -> Vec<String> {
+pub fn of(plan: Plan, is_shortened: bool) -> Vec<String> {
     let mut session = Session::open(Cluster::shared().config("postgres", "postgres"));
     let mut value = |sql: &str| session.value(sql).expect("a value");
     let settings = SETTINGS.map(|name| format!("{name} {}", value(&format!("SHOW {name}"))));
-    vec![
+    let mut conditions = vec![
         machine(),
         value("SELECT version()"),
         format!("Settings: {}", settings.join(", ")),
         format!("Run: {} rounds, {} a side and round; load average at the start {}", plan.rounds, plan.length, load()),
         format!("Before the run, {}", fdatasync()),
-    ]
+    ];
+    if is_shortened {
+        conditions.push("**A shortened run: its numbers show that it works, and little else.**".into());
+    }
+    conditions
 }
 
 /// Appended when the run is over, since disks drift.
