@@ -38,7 +38,7 @@ quickstart: ## A store in an SQLite file, statement by statement; needs only Rus
 	cargo run --quiet --release -p message-store-sqlite --example quickstart
 
 .PHONY: test
-test: setup lint test-core test-sqlite test-docs test-postgres ## Everything that a change must pass; installs what is missing first
+test: setup lint test-core test-sqlite test-docs test-postgres bench-smoke ## Everything that a change must pass; installs what is missing first
 
 .PHONY: test-long
 test-long: setup install-for-tests ## Longer runs: 100,000 differential operations, 100,000 raced messages, 2,000 cycles and 50 kills
@@ -46,9 +46,16 @@ test-long: setup install-for-tests ## Longer runs: 100,000 differential operatio
 	PG_CONFIG=$(TEST_PG_CONFIG) MESSAGE_STORE_LONG=1 cargo test -p message-store-tests --test all_messages_race -- --nocapture
 	tests/sqlite/run.sh long
 
+# The clients' own time is in the rates, so they are optimised; over all crates at once it would take minutes.
 .PHONY: bench
-bench: setup install-for-tests ## Speed beside genuine Message DB; BENCH="write hash" picks workloads
-	PG_CONFIG=$(TEST_PG_CONFIG) cargo run --quiet -p message-store-tests --bin bench -- $(BENCH)
+bench: setup install-for-tests ## Speed beside genuine Message DB, half an hour, into docs/benchmarks.md; BENCH="write read-stream" picks
+	tests/setup.sh bench
+	PG_CONFIG=$(TEST_PG_CONFIG) CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
+		cargo run --quiet --release -p message-store-tests --bin bench -- $(BENCH)
+
+.PHONY: bench-smoke
+bench-smoke: install-for-tests ## Each workload of the benchmark for a moment, and the ratios that no noise hides
+	PG_CONFIG=$(TEST_PG_CONFIG) cargo run --quiet -p message-store-tests --bin bench -- --smoke
 
 .PHONY: lint
 lint: ## Formatting and clippy, each crate by itself: their features must not mix

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the tests need and this machine lacks: Debian packages, cargo-pgrx, genuine Message DB and two clients.
 # Says each step in a line; a second run finds everything and takes a second or two. Starts no database server.
+# With the argument `bench` it installs the peers that the benchmark measures, and nothing else.
 set -euo pipefail
 
 postgres=15
@@ -8,6 +9,8 @@ pgrx=0.18.1
 message_db=1.3.1        # of the npm package; the database in it is 1.3.0
 python_client=message-db-py==0.3.5
 node_client=@doughtnerd/message-store-connector@1.10.1
+python_peer="eventsourcing[postgres]==9.5.6 psycopg[binary]==3.3.9"
+node_peer="@event-driven-io/emmett-postgresql@0.42.0 pg@8"
 
 pg_config=/usr/lib/postgresql/$postgres/bin/pg_config
 deps=${MESSAGE_STORE_TEST_DEPS:-$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)/.deps}
@@ -121,7 +124,42 @@ node_client() {
     touch "$done"
 }
 
+install_python_peer() {
+    /usr/bin/python3 -m venv "$1" || return
+    # shellcheck disable=SC2086 # Two packages.
+    "$1/bin/pip" install --quiet --disable-pip-version-check $python_peer
+}
+
+install_node_peer() {
+    # shellcheck disable=SC2086
+    mkdir -p "$1" && npm install --silent --no-audit --no-fund --prefix "$1" $node_peer
+}
+
+# The benchmark goes on without a peer that cannot be installed.
+bench_peers() {
+    local language packages folder
+    for language in python node; do
+        packages=${language}_peer folder=$deps/bench/$language
+        if [ "$(cat "$folder/.installed" 2>/dev/null)" = "${!packages}" ]; then
+            say "${!packages}: there"
+            continue
+        fi
+        say "${!packages}: installing"
+        rm -rf "$folder"
+        mkdir -p "${folder%/*}"
+        if "install_${language}_peer" "$folder"; then
+            echo "${!packages}" >"$folder/.installed"
+        else
+            say "${!packages}: cannot be installed; the benchmark goes on without it"
+        fi
+    done
+}
+
 mkdir -p "$deps"
+if [ "${1:-}" = bench ]; then
+    bench_peers
+    exit
+fi
 debian_packages
 cargo_pgrx
 genuine_message_db

@@ -1,113 +1,113 @@
-//! Speed beside genuine Message DB: both in one cluster, run in turn by pgbench, with medians and their spread.
+//! Speed beside genuine Message DB, beside plain SQL and beside peers: all in one cluster, run in turn, with medians and
+//! their spread.
 //!
-//! Arguments: the names of workloads, all of them if there are none. `BENCH_ROUNDS` (5), `BENCH_SECONDS` a run (5).
+//! Arguments: the names of workloads or the beginnings of them, all if there are none, which also writes
+//! `docs/benchmarks.md` and its chart. `BENCH_ROUNDS` (5), `BENCH_SECONDS` (2) a side and round. With `--smoke` a short
+//! run, which fails where a ratio falls below what no noise explains.
 
-mod batch;
+mod batches;
+mod chart;
+mod conditions;
+mod peers;
 mod pgbench;
-mod workload;
+mod race;
+mod reads;
+mod report;
+mod runner;
+mod sizes;
+mod smoke;
+mod spread;
+mod stores;
+mod writes;
 
-use message_store_tests::{Cluster, Session, Store, Target};
-use workload::{WORKLOADS, Workload};
+use message_store_tests::Cluster;
+use race::{Length, Race, Theme};
+use report::Report;
+use runner::{Outcome, Plan};
+use std::process::ExitCode;
+use stores::Stores;
 
 /// Of a machine of its own, but for autovacuum, which would come at other times for one store than for the other.
 const SETTINGS: [&str; 5] =
-    ["fsync=on", "synchronous_commit=on", "shared_buffers=512MB", "checkpoint_timeout=1h", "autovacuum=off"];
+    ["fsync=on", "synchronous_commit=on", "max_wal_size=8GB", "checkpoint_timeout=1h", "autovacuum=off"];
+
+/// A quarter of the memory, as Postgres' manual advises; this much holds the largest stores of both sides.
+const LARGEST_SHARED_BUFFERS: u64 = 6144;
+
+const ROUNDS: u32 = 5;
+const SECONDS: u32 = 2;
+
+const SIZES: [u32; 3] = [100_000, 1_000_000, 5_000_000];
+
+fn themes() -> Vec<Theme> {
+    vec![writes::theme(), batches::theme(), reads::theme(), reads::loops(), sizes::theme(), peers::theme()]
+}
+
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    if words == ["--smoke"] {
+        return smoke::run(themes());
+    }
+    let mut themes = themes();
+    let all = || themes.iter().flat_map(|theme| &theme.workloads);
+    if let Some(unknown) = words.iter().find(|word| !all().any(|workload| workload.is_chosen_by(word))) {
+        let known: Vec<&str> = all().map(|workload| workload.name.as_str()).collect();
+        eprintln!("no workload {unknown}; there are {}", known.join(", "));
+        return ExitCode::from(2);
+    }
+    if !words.is_empty() {
+        for theme in &mut themes {
+            theme.workloads.retain(|workload| words.iter().any(|word| workload.is_chosen_by(word)));
+        }
+    }
+
+    let seconds = from_environment("BENCH_SECONDS", SECONDS);
+    let rounds = from_environment("BENCH_ROUNDS", ROUNDS);
+    let plan = Plan { warm_up: Some(Length::Seconds(1)), rounds, length: Length::Seconds(seconds) };
+    let shared_buffers = format!("shared_buffers={}MB", (conditions::memory() / 4).clamp(128, LARGEST_SHARED_BUFFERS));
+    let settings: Vec<&str> = SETTINGS.into_iter().chain([shared_buffers.as_str()]).collect();
+    Cluster::shared_with(&settings);
+    let mut report = Report::default();
+    for condition in conditions::of(plan, rounds < ROUNDS || seconds < SECONDS) {
+        report.line(&format!("- {condition}"));
+    }
+    let mut stores = Stores::new(SIZES);
+    for theme in themes.into_iter().filter(|theme| !theme.workloads.is_empty()) {
+        report.heading(theme.title);
+        run(
+            theme,
+            &mut stores,
+            |_| plan,
+            |row| match row {
+                Ok(outcome) => report.row(outcome),
+                Err(remark) => report.skip(remark),
+            },
+        );
+    }
+    report.summary();
+    report.line(&format!("\n{}", conditions::after()));
+    if words.is_empty() {
+        report.document().expect("the documentation");
+        chart::draw(&report::docs().join("benchmarks.svg"), &report.outcomes).expect("a chart");
+    }
+    ExitCode::SUCCESS
+}
+
+/// Runs the workloads of a theme, each as `plan` says, and tells `tell` each row or why there is none.
+fn run(theme: Theme, stores: &mut Stores, plan: impl Fn(&Race) -> Plan, mut tell: impl FnMut(Result<Outcome, String>)) {
+    for workload in theme.workloads {
+        match (workload.race)(stores) {
+            Ok(race) => {
+                stores.checkpoint();
+                let plan = plan(&race);
+                runner::run(race, plan).into_iter().for_each(|outcome| tell(Ok(outcome)));
+            }
+            Err(remark) => tell(Err(format!("{}: {remark}", workload.name))),
+        }
+        stores.drop_used();
+    }
+}
 
 fn from_environment(name: &str, default: u32) -> u32 {
     std::env::var(name).map_or(default, |value| value.parse().unwrap_or_else(|e| panic!("{name}: {e}")))
-}
-
-fn main() {
-    let names: Vec<String> = std::env::args().skip(1).collect();
-    if let Some(unknown) = names.iter().find(|name| !known().any(|known| known == **name)) {
-        let known: Vec<&str> = known().collect();
-        eprintln!("no workload {unknown}; there are {}", known.join(", "));
-        std::process::exit(2);
-    }
-    let (rounds, seconds) = (from_environment("BENCH_ROUNDS", 5), from_environment("BENCH_SECONDS", 5));
-    Cluster::shared_with(&SETTINGS);
-    describe(&mut Store::fresh(Target::Genuine).superuser(), rounds, seconds);
-    println!("| workload | genuine | ours | ratio | wanted |");
-    println!("|---|---|---|---|---|");
-    let chosen = |name: &str| names.is_empty() || names.iter().any(|chosen| chosen == name);
-    for workload in WORKLOADS.iter().filter(|workload| chosen(workload.name)) {
-        println!("{}", compare(workload, rounds, seconds));
-    }
-    if chosen(batch::NAME) {
-        println!("{}", batch::compare(rounds, seconds));
-    }
-}
-
-/// The names of the workloads.
-fn known() -> impl Iterator<Item = &'static str> {
-    WORKLOADS.iter().map(|workload| workload.name).chain([batch::NAME])
-}
-
-/// The conditions of the run.
-fn describe(session: &mut Session, rounds: u32, seconds: u32) {
-    println!("{}", session.value("SELECT version()").expect("a version"));
-    let names = ["fsync", "synchronous_commit", "full_page_writes", "shared_buffers", "max_wal_size", "autovacuum"];
-    let settings = names.map(|name| format!("{name} {}", session.value(&format!("SHOW {name}")).expect("a setting")));
-    println!("{}", settings.join(", "));
-    let cores = std::thread::available_parallelism().map_or(0, usize::from);
-    println!("{cores} cores; pgbench, prepared statements, 1 client; {rounds} rounds in turn, {seconds} s each");
-    println!("median a second (least to most); the ratio is of the medians (least to most of the rounds)\n");
-}
-
-/// A line of the table.
-fn compare(workload: &Workload, rounds: u32, seconds: u32) -> String {
-    let stores = Target::BOTH.map(Store::fresh);
-    for store in &stores {
-        let mut superuser = store.superuser();
-        workload.setup.iter().for_each(|sql| superuser.ok(sql));
-        pgbench::run(store, workload, 1);
-    }
-    let mut rates = [Vec::new(), Vec::new()];
-    for _ in 0..rounds {
-        for (store, rates) in stores.iter().zip(&mut rates) {
-            rates.push(pgbench::run(store, workload, seconds) * f64::from(workload.calls));
-        }
-    }
-    line(workload.title, workload.wanted, rates)
-}
-
-/// The line of what was measured, genuine first: rates of each round.
-fn line(name: &str, wanted: f64, rates: [Vec<f64>; 2]) -> String {
-    let ratios: Vec<f64> = rates[0].iter().zip(&rates[1]).map(|(genuine, ours)| ours / genuine).collect();
-    let [genuine, ours] = rates.map(Spread::of);
-    let ratio = ours.median / genuine.median;
-    let least = Spread::of(ratios);
-    let verdict = if ratio >= wanted { "" } else { ", MISSED" };
-    format!(
-        "| {name} | {} | {} | {ratio:.2} ({:.2} to {:.2}) | {wanted}{verdict} |",
-        genuine.text(),
-        ours.text(),
-        least.least,
-        least.most
-    )
-}
-
-struct Spread {
-    least: f64,
-    median: f64,
-    most: f64,
-}
-
-impl Spread {
-    fn of(mut values: Vec<f64>) -> Spread {
-        values.sort_by(f64::total_cmp);
-        let middle = values.len() / 2;
-        let median = if values.len().is_multiple_of(2) {
-            f64::midpoint(values[middle - 1], values[middle])
-        } else {
-            values[middle]
-        };
-        Spread { least: values[0], median, most: values[values.len() - 1] }
-    }
-
-    /// The rates and, as that says more of a short call, the microseconds at the median.
-    fn text(&self) -> String {
-        let Spread { least, median, most } = self;
-        format!("{median:.0} ({least:.0} to {most:.0}), {:.2} us", 1e6 / median)
-    }
 }
