@@ -40,8 +40,8 @@ pub struct Message<'a> {
 /// What Postgres does before the function, reading the JSON, comes first here, too; then Message DB's order: the lock,
 /// the version, the id, the insert.
 fn write_message<'a>(connection: &Rc<Connection>, arguments: &'a Arguments<'a>) -> Result<Answer<'a>> {
-    let data = arguments.text(3).map(json::canonical).transpose()?;
-    let metadata = arguments.text(4).map(json::canonical).transpose()?;
+    let data = arguments.text(3).map(json::canonical_text).transpose()?;
+    let metadata = arguments.text(4).map(json::canonical_text).transpose()?;
     let expected = arguments.integer(5)?;
     let stream_name = arguments.text(1);
     let position = with_store(connection, arguments.text(6), |store| {

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use message_store_core::batch::{NewMessage, NewMessageReader};
 use message_store_core::{Error, expected_version, time};
 
-use crate::batch::{self, Batch, Json};
+use crate::batch::{Batch, Json};
 use crate::connection::Connection;
 use crate::engine::arguments::Arguments;
 use crate::engine::scalar::{Answer, Purity, Scalar};
@@ -41,14 +41,12 @@ fn write_messages<'a>(connection: &Rc<Connection>, arguments: &'a Arguments<'a>)
     Ok(written.into())
 }
 
-fn read(messages: &Batch) -> Result<Vec<(NewMessage, Json)>> {
-    let elements = messages.elements()?.iter().enumerate();
-    let read = elements.map(|(number, element)| {
+fn read<'a>(messages: &'a Batch<'a>) -> Result<Vec<(NewMessage, Json<'a>)>> {
+    messages.read(|number, element| {
         let mut reader = NewMessageReader::new(number);
-        let json = batch::members(number, element, |key, kind, text| reader.member(key, kind, text))?;
+        let json = element.members(number, |key, kind, text| reader.member(key, kind, text))?;
         Ok((reader.finish()?, json))
-    });
-    read.collect()
+    })
 }
 
 /// Stores the messages from the position `first` on, and gives the answer.
@@ -56,7 +54,7 @@ fn insert(
     connection: &Rc<Connection>,
     store: &Rc<Store>,
     stream_name: Option<&[u8]>,
-    messages: &[(NewMessage, Json)],
+    messages: &[(NewMessage, Json<'_>)],
     first: i64,
 ) -> Result<String> {
     // Every id is read before the first message is stored: a bad one is refused before one that exists already.
