@@ -133,10 +133,19 @@ impl<'a> Reader<'a> {
         }
         self.blanks();
         if self.text[start..self.at] != *wanted {
-            self.out.push_str(&self.text[self.copied..start]);
+            self.copy_to(start);
             self.out.push_str(wanted);
             self.copied = self.at;
         }
+    }
+
+    fn copy_to(&mut self, end: usize) {
+        if self.out.is_empty() {
+            // An object is written once more while its members are put in order.
+            self.out.reserve(2 * (self.text.len() - self.copied));
+        }
+        self.out.push_str(&self.text[self.copied..end]);
+        self.copied = end;
     }
 
     fn end(&mut self) -> bool {
@@ -231,8 +240,7 @@ impl<'a> Reader<'a> {
 
     /// Puts the members in order of the object that has just ended. Of those with the same key the last one stays.
     fn order(&mut self, members: &mut [Place<'a>]) -> Option<()> {
-        self.out.push_str(&self.text[self.copied..self.at]);
-        self.copied = self.at;
+        self.copy_to(self.at);
         let (first, end) = (members.first()?.start, self.out.len());
         members.sort_unstable_by(|a, b| key_order::compare(a.key, b.key).then(a.start.cmp(&b.start)));
         let mut written = false;
