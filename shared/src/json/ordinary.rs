@@ -141,8 +141,8 @@ impl<'a> Reader<'a> {
 
     fn copy_to(&mut self, end: usize) {
         if self.out.is_empty() {
-            // An object is written once more while its members are put in order.
-            self.out.reserve(2 * (self.text.len() - self.copied));
+            // An object is written once more while its members are put in order. Small, for a batch has many values.
+            self.out.reserve(2 * (end - self.copied) + 64);
         }
         self.out.push_str(&self.text[self.copied..end]);
         self.copied = end;
