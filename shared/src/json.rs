@@ -15,14 +15,17 @@ mod encoding;
 mod key_order;
 mod lexer;
 mod number;
+mod ordinary;
 mod parser;
 mod string;
 mod syntax_error;
 mod value;
 
+pub use ordinary::{Member, Objects};
 pub use value::Value;
 
 use crate::error::Result;
+use std::borrow::Cow;
 
 /// How many arrays and objects may be open at once.
 ///
@@ -35,6 +38,19 @@ pub const MAX_DEPTH: usize = 6_000;
 ///
 /// Fails with `Error::InvalidJson`, which carries Postgres' SQLSTATE, message and detail.
 pub fn canonical(text: &[u8]) -> Result<String> {
+    canonical_text(text).map(Cow::into_owned)
+}
+
+/// The same, without a copy where the text is in canonical form already.
+pub fn canonical_text(text: &[u8]) -> Result<Cow<'_, str>> {
+    match ordinary::canonical(text) {
+        Some(text) => Ok(text),
+        None => parsed(text).map(Cow::Owned),
+    }
+}
+
+/// What `canonical` gives, by the parser.
+fn parsed(text: &[u8]) -> Result<String> {
     let text = encoding::utf8(text)?;
     let mut sink = canonical::Text::with_capacity(text.len());
     parser::parse(text, &mut sink)?;
@@ -46,4 +62,54 @@ pub fn parse(text: &[u8]) -> Result<Value> {
     let mut sink = value::Tree::default();
     parser::parse(encoding::utf8(text)?, &mut sink)?;
     Ok(sink.finish())
+}
+
+/// The objects of an array, each member's value as canonical text. `None` for all that is not as simple as that, whether
+/// it is JSON or not: `parse` tells.
+pub fn objects(text: &[u8]) -> Option<Objects<'_>> {
+    ordinary::objects(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4096))]
+
+        #[test]
+        fn the_short_way_gives_what_the_parser_gives(
+            pieces in prop::collection::vec(
+                prop::sample::select(vec![
+                    "{", "}", "{}", "[", "]", "[]", ",", ", ", ":", ": ", " ", "\n", "\t ", "\"", "\\", "\"a\"", "\"aa\"", "\"b\"",
+                    "\"\\u0061\"", "\"\\n\"", "\"\\/\"", "\"\\\"", "\"é\"", "\"\u{1}\"", "\"\u{7f}\"", "0", "-0", "-0.0", "-", "1", "01",
+                    "12.50", "1.", ".5", "1e2", "1E", "true", "false", "null", "nul", "x", "\0",
+                    "{\"a\":1,\"b\":[2]}", "{\"b\":1, \"a\":2}", "{\"a\":1, \"a\":2}", "{\"a\": {\"b\": \"c\"}}",
+                ]),
+                0..10,
+            ),
+        ) {
+            let text = pieces.concat();
+            let expected = parsed(text.as_bytes());
+            prop_assert_eq!(canonical(text.as_bytes()), expected.clone());
+            if let Some(found) = ordinary::canonical(text.as_bytes()) {
+                prop_assert_eq!(Ok(found.into_owned()), expected);
+            }
+        }
+
+        #[test]
+        fn the_short_way_gives_what_the_parser_gives_for_members(
+            members in prop::collection::vec(
+                (prop::sample::select(vec!["\"a\"", "\"b\"", "\"ab\"", " \"ba\" "]), prop::sample::select(vec![
+                    "1", " -2.50", "-0", "[ ]", "[1 ,2]", "\"x\\ny\"", "{ }", "{\"b\" : 1}", "{\"b\":1,\"a\":2}", "true ", "1e3",
+                ])),
+                0..4,
+            ),
+        ) {
+            let members: Vec<String> = members.into_iter().map(|(key, value)| format!("{key}:{value}")).collect();
+            let text = format!("{{{}}}", members.join(","));
+            prop_assert_eq!(canonical(text.as_bytes()), parsed(text.as_bytes()));
+        }
+    }
 }

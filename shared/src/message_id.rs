@@ -1,5 +1,7 @@
 //! Message ids: every spelling that Postgres' uuid type reads, the one spelling it prints, and new ids.
 
+use std::borrow::Cow;
+
 use crate::error::{Error, Result, text};
 use uuid::Uuid;
 
@@ -29,12 +31,30 @@ fn digits(id: &[u8]) -> Option<Uuid> {
 }
 
 fn hex(digit: u8) -> Option<u8> {
-    char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
+    match digit {
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'a'..=b'f' => Some(digit - b'a' + 10),
+        b'A'..=b'F' => Some(digit - b'A' + 10),
+        _ => None,
+    }
 }
 
 /// The id as it is stored and returned: lower case, hyphens in the usual places.
 pub fn canonical(id: &[u8]) -> Result<String> {
-    parse(id).map(|id| id.hyphenated().to_string())
+    canonical_text(id).map(Cow::into_owned)
+}
+
+/// The same, without reading an id that is spelled so already.
+pub fn canonical_text(id: &[u8]) -> Result<Cow<'_, str>> {
+    let is_canonical = id.len() == 36
+        && id.iter().enumerate().all(|(at, byte)| match at {
+            8 | 13 | 18 | 23 => *byte == b'-',
+            _ => matches!(byte, b'0'..=b'9' | b'a'..=b'f'),
+        });
+    match std::str::from_utf8(id) {
+        Ok(text) if is_canonical => Ok(Cow::Borrowed(text)),
+        _ => parse(id).map(|id| Cow::Owned(id.hyphenated().to_string())),
+    }
 }
 
 /// A new id: version 7, so that ids sort by the time they were made and the index on them grows at its end.
@@ -65,6 +85,9 @@ mod tests {
                 spelling = format!("{{{spelling}}}");
             }
             prop_assert_eq!(parse(spelling.as_bytes()).map(Uuid::into_bytes), Ok(bytes));
+            let usual = Uuid::from_bytes(bytes).to_string();
+            prop_assert_eq!(canonical(spelling.as_bytes()), Ok(usual.clone()));
+            prop_assert!(matches!(canonical_text(usual.as_bytes()), Ok(Cow::Borrowed(text)) if text == usual));
         }
 
         #[test]

@@ -1,6 +1,6 @@
 //! What holds for canonical JSON whatever the input, with serde_json as a second opinion.
 
-use message_store_core::json::{Value, canonical, parse};
+use message_store_core::json::{Value, canonical, objects, parse};
 use proptest::prelude::*;
 use serde_json::Value as Serde;
 
@@ -73,6 +73,16 @@ fn nearly_json() -> impl Strategy<Value = String> {
     ]
 }
 
+/// An array of objects, or nearly.
+fn nearly_array_of_objects() -> impl Strategy<Value = String> {
+    let member = ("[ab]{1,2}|\"\\n", nearly_json()).prop_map(|(key, value)| format!("{}:{value}", Serde::from(key)));
+    let blank = prop::sample::select(vec!["", " ", "\n\t"]);
+    let object = (prop::collection::vec(member, 0..4), blank.clone())
+        .prop_map(|(members, blank)| format!("{{{blank}{}{blank}}}", members.join(",")));
+    (prop::collection::vec(object, 0..4), blank)
+        .prop_map(|(objects, blank)| format!("{blank}[{blank}{}]{blank}", objects.join(", ")))
+}
+
 /// Every object's keys are there once, by length, then by bytes.
 fn assert_key_order(value: &Value) {
     match value {
@@ -113,6 +123,31 @@ proptest! {
     #[test]
     fn a_parsed_value_prints_the_canonical_text(text in nearly_json()) {
         prop_assert_eq!(parse(text.as_bytes()).map(|value| value.to_string()), canonical(text.as_bytes()));
+    }
+
+    #[test]
+    fn an_array_of_objects_is_the_one_that_is_parsed(text in nearly_array_of_objects()) {
+        if let Some(objects) = objects(text.as_bytes()) {
+            let Ok(Value::Array(elements)) = &parse(text.as_bytes()) else { panic!("no array: {text}") };
+            let found: Vec<Vec<(&str, &str)>> = objects
+                .iter()
+                .map(|members| members.iter().map(|member| (member.key, member.value.as_ref())).collect())
+                .collect();
+            let parsed: Vec<Vec<(&str, String)>> = elements
+                .iter()
+                .map(|element| match element {
+                    Value::Object(members) => {
+                        members.iter().map(|(key, value)| (key.as_str(), value.to_string())).collect()
+                    }
+                    other => panic!("no object: {other}"),
+                })
+                .collect();
+            let parsed: Vec<Vec<(&str, &str)>> = parsed
+                .iter()
+                .map(|members| members.iter().map(|(key, value)| (*key, value.as_str())).collect())
+                .collect();
+            prop_assert_eq!(found, parsed);
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use crate::engine::closing_hook;
 use crate::engine::db::Db;
+use crate::engine::statement::{Parameter, Statement};
 use crate::errors::Result;
 use crate::settings::Settings;
 use crate::statements::{Pooled, Query};
@@ -48,8 +49,35 @@ impl Connection {
         Pooled::new(self, store, query)
     }
 
+    /// Runs a statement of a store up to its first row, and gives what `read` makes of that.
+    pub fn query<T>(
+        self: &Rc<Self>,
+        store: &Rc<Store>,
+        query: Query,
+        parameters: &[Parameter<'_>],
+        read: impl FnOnce(&Statement) -> T,
+    ) -> Result<Option<T>> {
+        store.last_use.set(self.calls.replace(self.calls.get() + 1));
+        let mut statement = store.pool.take_or_prepare(self.db, store, query)?;
+        let result = statement.query(parameters, read);
+        self.keep(store, query, statement);
+        result
+    }
+
+    /// Runs a statement of a store to its end, one that gives no rows.
+    pub fn execute(self: &Rc<Self>, store: &Rc<Store>, query: Query, parameters: &[Parameter<'_>]) -> Result<()> {
+        self.query(store, query, parameters, |_| ()).map(drop)
+    }
+
+    /// Puts a statement back that was reset.
+    pub fn keep(&self, store: &Store, query: Query, statement: Statement) {
+        if store.is_attached() && self.may_keep_statements() {
+            store.pool.put(query, statement);
+        }
+    }
+
     /// Whether statements may be kept: only when their release before the connection's end is sure.
-    pub fn may_keep_statements(&self) -> bool {
+    fn may_keep_statements(&self) -> bool {
         if !self.is_armed.get() {
             self.is_armed.set(closing_hook::arm(self).is_ok());
         }

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use message_store_core::batch::{ImportedMessage, ImportedMessageReader, Order};
 use message_store_core::time;
 
-use crate::batch::{self, Batch, Json};
+use crate::batch::{Batch, Json};
 use crate::connection::Connection;
 use crate::engine::arguments::Arguments;
 use crate::engine::scalar::{Answer, Purity, Scalar};
@@ -32,20 +32,18 @@ fn import_messages<'a>(connection: &Rc<Connection>, arguments: &'a Arguments<'a>
     Ok(count.into())
 }
 
-fn read(messages: &Batch) -> Result<Vec<(ImportedMessage, Json)>> {
+fn read<'a>(messages: &'a Batch<'a>) -> Result<Vec<(ImportedMessage, Json<'a>)>> {
     let mut order = Order::default();
-    let elements = messages.elements()?.iter().enumerate();
-    let read = elements.map(|(number, element)| {
+    messages.read(|number, element| {
         let mut reader = ImportedMessageReader::new(number)?;
-        let json = batch::members(number, element, |key, kind, text| reader.member(key, kind, text))?;
+        let json = element.members(number, |key, kind, text| reader.member(key, kind, text))?;
         let message = reader.finish()?;
         order.check(&message)?;
         Ok((message, json))
-    });
-    read.collect()
+    })
 }
 
-fn insert(connection: &Rc<Connection>, store: &Rc<Store>, messages: &[(ImportedMessage, Json)]) -> Result<i64> {
+fn insert(connection: &Rc<Connection>, store: &Rc<Store>, messages: &[(ImportedMessage, Json<'_>)]) -> Result<i64> {
     let mut versions: HashMap<&[u8], Option<i64>> = HashMap::new();
     let taken = taken(connection, store)?;
     let mut statement = connection.statement(store, Query::InsertImport)?;

@@ -8,6 +8,7 @@ use message_store_core::namespace_name;
 
 use crate::connection::Connection;
 use crate::engine::arguments::Arguments;
+use crate::engine::statement::Statement;
 use crate::engine::table_function::{Rows, TableFunction, Value};
 use crate::errors::Result;
 use crate::message_rows::NoRows;
@@ -152,9 +153,8 @@ impl Rows for Streams {
         Ok(false)
     }
 
-    fn column(&self, column: c_int, value: &mut Value<'_>) -> Result<()> {
-        value.copy(&self.statement, column);
-        Ok(())
+    fn statement(&self) -> Option<&Statement> {
+        self.statement.get()
     }
 }
 
@@ -178,8 +178,7 @@ impl Rows for Categories {
         self.statement.step()
     }
 
-    fn column(&self, column: c_int, value: &mut Value<'_>) -> Result<()> {
-        value.copy(&self.statement, column);
-        Ok(())
+    fn statement(&self) -> Option<&Statement> {
+        self.statement.get()
     }
 }

@@ -7,7 +7,7 @@ use message_store_core::json;
 use message_store_core::stream_name::category;
 
 use crate::engine::statement::Statement;
-use crate::engine::table_function::{Rows, Value};
+use crate::engine::table_function::Rows;
 use crate::errors::Result;
 use crate::statements::Pooled;
 
@@ -37,10 +37,6 @@ impl Rows for NoRows {
     fn next(&mut self) -> Result<bool> {
         Ok(false)
     }
-
-    fn column(&self, _column: c_int, _value: &mut Value<'_>) -> Result<()> {
-        Ok(())
-    }
 }
 
 /// A statement on a store, kept or not.
@@ -53,10 +49,10 @@ pub enum Source {
 }
 
 impl Source {
-    fn statement(&self) -> &Statement {
+    fn statement(&self) -> Option<&Statement> {
         match self {
-            Self::Kept(statement) => statement,
-            Self::Own(statement) => statement,
+            Self::Kept(statement) => statement.get(),
+            Self::Own(statement) => Some(statement),
         }
     }
 
@@ -115,7 +111,7 @@ impl Rows for MessageRows {
             return Ok(false);
         }
         while self.source.statement_mut().step()? {
-            if self.filter.keeps(self.source.statement()) {
+            if self.source.statement().is_some_and(|row| self.filter.keeps(row)) {
                 self.left = self.left.map(|left| left - 1);
                 return Ok(true);
             }
@@ -123,8 +119,7 @@ impl Rows for MessageRows {
         Ok(false)
     }
 
-    fn column(&self, column: c_int, value: &mut Value<'_>) -> Result<()> {
-        value.copy(self.source.statement(), column);
-        Ok(())
+    fn statement(&self) -> Option<&Statement> {
+        self.source.statement()
     }
 }

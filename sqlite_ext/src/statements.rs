@@ -5,6 +5,7 @@ use std::ops::{Deref, DerefMut};
 use std::rc::Rc;
 
 use crate::connection::Connection;
+use crate::engine::db::Db;
 use crate::engine::statement::Statement;
 use crate::errors::Result;
 use crate::store::Store;
@@ -68,11 +69,14 @@ impl Pool {
         }
     }
 
-    fn take(&self, query: Query) -> Option<Statement> {
-        self.idle[query as usize].borrow_mut().pop()
+    /// A kept statement if there is one.
+    pub fn take_or_prepare(&self, db: Db, store: &Store, query: Query) -> Result<Statement> {
+        let kept = self.idle[query as usize].borrow_mut().pop();
+        kept.map_or_else(|| db.prepare(store.sql(query.template()).as_bytes()), Ok)
     }
 
-    fn put(&self, query: Query, statement: Statement) {
+    /// Keeps a statement that was reset.
+    pub fn put(&self, query: Query, statement: Statement) {
         let mut idle = self.idle[query as usize].borrow_mut();
         if idle.len() < KEPT {
             idle.push(statement);
@@ -92,11 +96,13 @@ pub struct Pooled {
 impl Pooled {
     /// A statement of the store, a kept one if there is one.
     pub fn new(connection: &Rc<Connection>, store: &Rc<Store>, query: Query) -> Result<Self> {
-        let statement = match store.pool.take(query) {
-            Some(statement) => statement,
-            None => connection.db.prepare(store.sql(query.template()).as_bytes())?,
-        };
+        let statement = store.pool.take_or_prepare(connection.db, store, query)?;
         Ok(Self { statement: Some(statement), connection: Rc::clone(connection), store: Rc::clone(store), query })
+    }
+
+    /// The statement, there until it is dropped.
+    pub fn get(&self) -> Option<&Statement> {
+        self.statement.as_ref()
     }
 }
 
@@ -118,8 +124,6 @@ impl Drop for Pooled {
     fn drop(&mut self) {
         let Some(mut statement) = self.statement.take() else { return };
         statement.reset();
-        if self.store.is_attached() && self.connection.may_keep_statements() {
-            self.store.pool.put(self.query, statement);
-        }
+        self.connection.keep(&self.store, self.query, statement);
     }
 }

@@ -20,8 +20,8 @@ pub fn stream_version(
     store: &Rc<Store>,
     stream_name: Option<&[u8]>,
 ) -> Result<Option<i64>> {
-    let mut statement = connection.statement(store, Query::StreamVersion)?;
-    Ok(statement.query(&[stream_name.into()], |row| row.optional_integer(0))?.flatten())
+    // Only its first row is read.
+    connection.query(store, Query::StreamVersion, &[stream_name.into()], |row| row.integer(0))
 }
 
 /// `stream_version(stream_name, namespace)`: the position of the stream's last message, NULL for none.

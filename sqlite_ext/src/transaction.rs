@@ -86,8 +86,7 @@ pub fn lock(connection: &Rc<Connection>, store: &Rc<Store>) -> Result<()> {
     if store.is_checked.get() && db.transaction_state(Some(&store.schema)) == TransactionState::Write {
         return Ok(());
     }
-    let locked = connection.statement(store, Query::Lock).and_then(|mut statement| statement.execute(&[]));
-    match locked {
+    match connection.execute(store, Query::Lock, &[]) {
         Err(failure) if failure.is_missing_table() && store.is_default() => {
             store.is_checked.set(false);
             schema::create(connection, store)?;
@@ -99,7 +98,7 @@ pub fn lock(connection: &Rc<Connection>, store: &Rc<Store>) -> Result<()> {
 
 /// Runs a statement that needs no parameters.
 fn run(connection: &Rc<Connection>, query: Query) -> Result<()> {
-    connection.statement(&connection.main, query)?.execute(&[])
+    connection.execute(&connection.main, query, &[])
 }
 
 /// Tries again while another connection holds a lock, where the host would not wait at all.

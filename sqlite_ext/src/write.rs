@@ -40,8 +40,8 @@ pub struct Message<'a> {
 /// What Postgres does before the function, reading the JSON, comes first here, too; then Message DB's order: the lock,
 /// the version, the id, the insert.
 fn write_message<'a>(connection: &Rc<Connection>, arguments: &'a Arguments<'a>) -> Result<Answer<'a>> {
-    let data = arguments.text(3).map(json::canonical).transpose()?;
-    let metadata = arguments.text(4).map(json::canonical).transpose()?;
+    let data = arguments.text(3).map(json::canonical_text).transpose()?;
+    let metadata = arguments.text(4).map(json::canonical_text).transpose()?;
     let expected = arguments.integer(5)?;
     let stream_name = arguments.text(1);
     let position = with_store(connection, arguments.text(6), |store| {
@@ -49,12 +49,11 @@ fn write_message<'a>(connection: &Rc<Connection>, arguments: &'a Arguments<'a>) 
             let version = stream_version(connection, store, stream_name)?;
             let position = expected_version::next_position(stream_name, version, expected)?;
             let id = match arguments.text(0) {
-                Some(id) => message_id::parse(id)?,
-                None => message_id::generate(),
+                Some(id) => message_id::canonical_text(id)?,
+                None => message_id::generate().to_string().into(),
             };
-            let mut buffer = [0; 36];
             let message = Message {
-                id: id.hyphenated().encode_lower(&mut buffer),
+                id: &id,
                 stream_name,
                 kind: arguments.text(2),
                 data: data.as_deref(),
@@ -80,7 +79,7 @@ pub fn insert(connection: &Rc<Connection>, store: &Rc<Store>, message: &Message<
         message.metadata.into(),
         message.id.into(),
     ];
-    let inserted = connection.statement(store, Query::Insert)?.execute(&parameters);
+    let inserted = connection.execute(store, Query::Insert, &parameters);
     inserted.map_err(|failure| duplicate(failure, message.id))
 }
 

@@ -106,3 +106,19 @@ fn connections_of_several_threads() {
         drop(std::fs::remove_file(format!("{}{suffix}", path.display())));
     }
 }
+
+#[test]
+fn texts_are_read_whole_in_every_encoding() {
+    for encoding in ["UTF-8", "UTF-16"] {
+        let connection = Connection::open_in_memory().expect("opened");
+        connection.pragma_update(None, "encoding", encoding).expect("set");
+        message_store_sqlite::register(&connection).expect("registered");
+        write(&connection, "straße-é日", None).expect("written");
+        connection.execute("UPDATE messages SET type = 'a' || char(0) || 'b🙂', data = ''", []).expect("updated");
+        let sql = "SELECT type, data, metadata FROM get_stream_messages('straße-é日')";
+        let row = connection.query_row(sql, [], |row| {
+            Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, Option<String>>(2)?))
+        });
+        assert_eq!(row, Ok(("a\0b🙂".to_owned(), String::new(), None)));
+    }
+}

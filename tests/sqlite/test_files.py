@@ -270,3 +270,13 @@ def test_a_database_in_utf_16():
             assert connection.execute(f"{columns} {source}").fetchall() == wanted, source
         assert connection.execute("SELECT * FROM list_streams('stra')").fetchall() == [("straße-é日", 0, 1)]
         assert connection.execute("SELECT * FROM list_categories()").fetchall() == [("straße", 1, 1)]
+
+
+def test_a_text_with_a_nul_inside_is_read_whole():
+    with Directory() as directory:
+        connection = connect(directory.path())
+        write(connection, "a-1", data='{"a": 1}')
+        connection.execute("UPDATE messages SET type = CAST(x'610062' AS TEXT)")
+        for source in ("get_stream_messages('a-1')", "get_category_messages('a')", "get_all_messages()"):
+            found = value(connection, f"SELECT hex(type) || ' ' || length(CAST(type AS BLOB)) FROM {source}")
+            assert found == "610062 3", found

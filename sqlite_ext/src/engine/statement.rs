@@ -49,12 +49,14 @@ impl<'a, T: Into<Parameter<'a>>> From<Option<T>> for Parameter<'a> {
 pub struct Statement {
     raw: NonNull<ffi::sqlite3_stmt>,
     db: Db,
+    /// Whether it may be running, or have parameters.
+    is_in_use: bool,
 }
 
 impl Statement {
     /// Takes over a statement that `Db::prepare` has made.
     pub(super) fn new(raw: NonNull<ffi::sqlite3_stmt>, db: Db) -> Self {
-        Self { raw, db }
+        Self { raw, db, is_in_use: false }
     }
 
     /// The statement for a callback's result.
@@ -75,8 +77,8 @@ impl Statement {
         running.0.bind(parameters, ffi::SQLITE_STATIC())?;
         let found = running.0.step()?;
         let value = found.then(|| read(running.0));
-        let reset = running.0.reset_code();
-        running.0.db.check(reset)?;
+        let code = running.0.reset();
+        running.0.db.check(code)?;
         Ok(value)
     }
 
@@ -87,6 +89,7 @@ impl Statement {
 
     /// Goes to the next row; false at the end.
     pub fn step(&mut self) -> Result<bool> {
+        self.is_in_use = true;
         // SAFETY: the statement is alive.
         match unsafe { ffi::sqlite3_step(self.raw()) } {
             ffi::SQLITE_ROW => Ok(true),
@@ -95,19 +98,22 @@ impl Statement {
         }
     }
 
-    /// Makes it ready to run again, and forgets its parameters.
-    pub fn reset(&mut self) {
-        self.reset_code();
+    /// Makes it ready to run again, and forgets its parameters. Gives the result code of the run.
+    pub fn reset(&mut self) -> c_int {
+        if !self.is_in_use {
+            return ffi::SQLITE_OK;
+        }
+        self.is_in_use = false;
         // SAFETY: the statement is alive.
-        unsafe { ffi::sqlite3_clear_bindings(self.raw()) };
-    }
-
-    fn reset_code(&mut self) -> c_int {
-        // SAFETY: the statement is alive.
-        unsafe { ffi::sqlite3_reset(self.raw()) }
+        unsafe {
+            let code = ffi::sqlite3_reset(self.raw());
+            ffi::sqlite3_clear_bindings(self.raw());
+            code
+        }
     }
 
     fn bind(&mut self, parameters: &[Parameter<'_>], keep: ffi::sqlite3_destructor_type) -> Result<()> {
+        self.is_in_use = true;
         for (index, parameter) in (1..).zip(parameters) {
             // SAFETY: the statement is alive. A text is copied, or cleared before its borrow ends (see `query`).
             let code = unsafe {
@@ -120,7 +126,9 @@ impl Statement {
                     },
                 }
             };
-            self.db.check(code)?;
+            if code != ffi::SQLITE_OK {
+                return Err(self.db.failure(code));
+            }
         }
         Ok(())
     }
@@ -129,13 +137,6 @@ impl Statement {
     pub fn integer(&self, column: c_int) -> i64 {
         // SAFETY: the statement is alive; a wrong column is NULL.
         unsafe { ffi::sqlite3_column_int64(self.raw(), column) }
-    }
-
-    /// A column of the row as an integer, `None` when it is NULL.
-    pub fn optional_integer(&self, column: c_int) -> Option<i64> {
-        // SAFETY: likewise.
-        let kind = unsafe { ffi::sqlite3_column_type(self.raw(), column) };
-        (kind != ffi::SQLITE_NULL).then(|| self.integer(column))
     }
 
     /// A column of the row as text, `None` when it is NULL.

@@ -1,6 +1,6 @@
 //! Table-valued functions: eponymous virtual tables whose hidden columns are the arguments.
 
-use std::ffi::{CString, c_char, c_int, c_void};
+use std::ffi::{CStr, CString, c_char, c_int, c_uchar, c_void};
 use std::ptr;
 use std::rc::Rc;
 use std::slice;
@@ -18,8 +18,14 @@ use crate::errors::{Failure, Result};
 pub trait Rows {
     /// Goes to the next row, at first to the first one; false at the end.
     fn next(&mut self) -> Result<bool>;
-    /// Gives the value of an output column of the row.
-    fn column(&self, column: c_int, value: &mut Value<'_>) -> Result<()>;
+    /// The statement whose row this is, column for column. It is asked for unguarded, so it must not panic.
+    fn statement(&self) -> Option<&Statement> {
+        None
+    }
+    /// Gives the value of an output column of the row, where that is not a statement's.
+    fn column(&self, _column: c_int, _value: &mut Value<'_>) -> Result<()> {
+        Ok(())
+    }
 }
 
 /// Where the value of a column goes.
@@ -37,22 +43,29 @@ impl Value<'_> {
 
     /// A column of another statement's row, as it is.
     ///
-    /// Text goes by its bytes: `sqlite3_result_value` allocates for each one, `sqlite3_value_text` copies it to put a
-    /// NUL behind it, while the register that takes the bytes keeps its memory from row to row.
-    pub fn copy(&mut self, statement: &Statement, column: c_int) {
+    /// The copy of a text is said to have a NUL behind it. Else SQLite puts one there when the host asks for the text,
+    /// in memory allocated anew; `sqlite3_result_value` allocates, too.
+    fn copy(&mut self, statement: &Statement, column: c_int) {
         // SAFETY: the context of the running callback; the statement is alive and on a row, so its value is alive, and
-        // the connection's mutex is held throughout the callback. Everything is copied.
+        // the connection's mutex is held throughout the callback. The text ends with a NUL. Everything is copied.
         unsafe {
             let value = ffi::sqlite3_column_value(statement.raw(), column);
             match ffi::sqlite3_value_type(value) {
                 ffi::SQLITE_NULL => {}
                 ffi::SQLITE_INTEGER => ffi::sqlite3_result_int64(self.0, ffi::sqlite3_value_int64(value)),
                 ffi::SQLITE_TEXT => {
-                    // Makes it UTF-8 where it is not.
+                    let text = ffi::sqlite3_value_text(value).cast::<c_char>();
                     let length = ffi::sqlite3_value_bytes(value);
-                    match ffi::sqlite3_value_blob(value) {
-                        text if text.is_null() => give_text(self.0, &[]),
-                        text => ffi::sqlite3_result_text(self.0, text.cast(), length, ffi::SQLITE_TRANSIENT()),
+                    if text.is_null() {
+                        ffi::sqlite3_result_error_nomem(self.0);
+                    } else if ffi::sqlite3_libversion_number() >= ZERO_TERMINATED_SINCE {
+                        let length = u64::try_from(length).unwrap_or(0);
+                        ffi::sqlite3_result_text64(self.0, text, length, ffi::SQLITE_TRANSIENT(), SQLITE_UTF8_ZT);
+                    } else {
+                        // Without a length it ends at its first NUL, which may be inside.
+                        let is_whole = usize::try_from(length) == Ok(CStr::from_ptr(text).count_bytes());
+                        let length = if is_whole { -1 } else { length };
+                        ffi::sqlite3_result_text(self.0, text, length, ffi::SQLITE_TRANSIENT());
                     }
                 }
                 _ => ffi::sqlite3_result_value(self.0, value),
@@ -60,6 +73,11 @@ impl Value<'_> {
         }
     }
 }
+
+/// UTF-8 with a NUL behind it; not among the oldest bindings' constants.
+const SQLITE_UTF8_ZT: c_uchar = 16;
+/// A version that knows `SQLITE_UTF8_ZT`.
+const ZERO_TERMINATED_SINCE: c_int = 3_053_000;
 
 /// Starts a call.
 pub type Open = fn(&Rc<Connection>, &Arguments<'_>) -> Result<Box<dyn Rows>>;
@@ -326,15 +344,14 @@ unsafe extern "C" fn column(
     let (cursor, context) = unsafe { (&*cursor.cast::<Cursor>(), &mut *context) };
     // SAFETY: SQLite has set the cursor's table.
     let table = unsafe { &*cursor.base.pVtab.cast::<Table>() };
-    let outputs = table.function.columns.len();
-    let result = guarded(|| match &cursor.rows {
-        // An argument's own value is not kept: a constraint on it is already met.
-        Some(rows) if usize::try_from(column).is_ok_and(|column| column < outputs) => {
-            rows.column(column, &mut Value(context))
-        }
-        _ => Ok(()),
-    });
-    match result {
+    let is_output = usize::try_from(column).is_ok_and(|column| column < table.function.columns.len());
+    // An argument's own value is not kept: a constraint on it is already met.
+    let Some(rows) = cursor.rows.as_ref().filter(|_| is_output) else { return ffi::SQLITE_OK };
+    if let Some(statement) = rows.statement() {
+        Value(context).copy(statement, column);
+        return ffi::SQLITE_OK;
+    }
+    match guarded(|| rows.column(column, &mut Value(context))) {
         Ok(()) => ffi::SQLITE_OK,
         Err(failure) => {
             // SAFETY: the context is alive.
