@@ -1,11 +1,11 @@
 //! A private Postgres cluster: in a folder of its own, reached by a unix socket only, gone with the test process.
 
 use crate::postgres_binaries;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::fs::chown;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::{Mutex, OnceLock};
 
 const SUPERVISOR: &str = include_str!("cluster.sh");
@@ -16,7 +16,13 @@ const SETTINGS: [&str; 4] = ["max_connections=100", "max_prepared_transactions=1
 /// A running cluster. It stops, and its folder goes, when this is dropped or when the process ends, however it ends.
 pub struct Cluster {
     folder: PathBuf,
-    supervisor: Mutex<Option<Child>>,
+    supervisor: Mutex<Option<Supervisor>>,
+}
+
+/// The running script, which has said so on its output.
+struct Supervisor {
+    script: Child,
+    output: BufReader<ChildStdout>,
 }
 
 impl Cluster {
@@ -42,25 +48,31 @@ impl Cluster {
         })
     }
 
-    /// Starts a cluster with `settings` (`name=value`) on top of the usual ones.
+    /// Starts a cluster with `settings` (`name=value`) on top of the usual ones, and those of the environment's
+    /// `MESSAGE_STORE_SETTINGS` (divided by commas or ends of lines) on top of them.
     pub fn start(settings: &[&str]) -> Cluster {
         // Not the configured temporary folder: a socket's path may be 107 bytes long.
         let folder = tempfile::Builder::new().prefix("mst-").tempdir_in("/tmp").expect("a temporary folder").keep();
         let mut command = as_server_user(&folder, "sh");
         command.args(["-c", SUPERVISOR, "cluster"]).arg(&folder).arg(postgres_binaries::directory());
-        command.args(SETTINGS).args(settings);
+        let everywhere = std::env::var("MESSAGE_STORE_SETTINGS").unwrap_or_default();
+        let everywhere = everywhere.split([',', '\n']).map(str::trim).filter(|setting| !setting.is_empty());
+        command.args(SETTINGS).args(settings).args(everywhere);
         // Of its own process group, so that Ctrl-C ends the tests, and their end stops the cluster in good order.
         command.process_group(0).current_dir("/").env("RUST_BACKTRACE", "1").env("LC_ALL", "C.UTF-8");
-        let mut supervisor = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("sh");
-
-        let mut output = BufReader::new(supervisor.stdout.take().expect("a pipe"));
-        let mut line = String::new();
-        output.read_line(&mut line).expect("output");
-        if line != "ready\n" {
-            output.read_to_string(&mut line).expect("output");
-            panic!("the cluster does not start:\n{line}");
-        }
+        let mut script = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("sh");
+        let output = BufReader::new(script.stdout.take().expect("a pipe"));
+        let mut supervisor = Supervisor { script, output };
+        supervisor.wait_until_ready();
         Cluster { folder, supervisor: Mutex::new(Some(supervisor)) }
+    }
+
+    /// Ends every process of the cluster at once, and starts it again: it recovers from what had been flushed.
+    pub fn crash(&self) {
+        let mut supervisor = self.supervisor.lock().unwrap_or_else(|e| e.into_inner());
+        let supervisor = supervisor.as_mut().expect("a running cluster");
+        supervisor.script.stdin.as_mut().expect("a pipe").write_all(b"crash\n").expect("a line written");
+        supervisor.wait_until_ready();
     }
 
     /// The folder that holds the socket.
@@ -89,8 +101,19 @@ impl Cluster {
     fn stop(&self) {
         let supervisor = self.supervisor.lock().unwrap_or_else(|e| e.into_inner()).take();
         if let Some(mut supervisor) = supervisor {
-            drop(supervisor.stdin.take());
-            let _ = supervisor.wait();
+            drop(supervisor.script.stdin.take());
+            let _ = supervisor.script.wait();
+        }
+    }
+}
+
+impl Supervisor {
+    fn wait_until_ready(&mut self) {
+        let mut line = String::new();
+        self.output.read_line(&mut line).expect("output");
+        if line != "ready\n" {
+            self.output.read_to_string(&mut line).expect("output");
+            panic!("the cluster does not start:\n{line}");
         }
     }
 }

@@ -1,8 +1,21 @@
 # Runs a private Postgres cluster for as long as the process that started this script lives: its end, however it comes,
-# closes this script's standard input. Arguments: the folder, the folder of Postgres' programs, settings (name=value).
+# closes this script's standard input. A line on it crashes the cluster and starts it again.
+# Arguments: the folder, the folder of Postgres' programs, settings (name=value).
 set -eu
 dir=$1 bin=$2
 shift 2
+
+start() {
+    "$bin/pg_ctl" start --silent --wait --pgdata="$dir/data" --log="$dir/log" >"$dir/start.log" 2>&1 \
+        || { cat "$dir/start.log" "$dir/log"; rm -rf "$dir"; exit 1; }
+    echo ready
+}
+
+# What is not flushed is lost, as when the server is killed.
+stop() {
+    "$bin/pg_ctl" stop --silent --wait --mode=immediate --pgdata="$dir/data" >"$dir/stop.log" 2>&1 \
+        || cat "$dir/stop.log" >&2
+}
 
 "$bin/initdb" --pgdata="$dir/data" --username=postgres --auth=trust --encoding=UTF8 --locale=C.UTF-8 --no-sync \
     >"$dir/initdb.log" 2>&1 || { cat "$dir/initdb.log"; rm -rf "$dir"; exit 1; }
@@ -14,10 +27,10 @@ shift 2
     done
 } >>"$dir/data/postgresql.conf"
 
-"$bin/pg_ctl" start --silent --wait --pgdata="$dir/data" --log="$dir/log" >"$dir/start.log" 2>&1 \
-    || { cat "$dir/start.log" "$dir/log"; rm -rf "$dir"; exit 1; }
-echo ready
-
-read -r _ || true
-"$bin/pg_ctl" stop --silent --wait --mode=immediate --pgdata="$dir/data" >"$dir/stop.log" 2>&1 || cat "$dir/stop.log" >&2
+start
+while read -r _; do
+    stop
+    start
+done
+stop
 rm -rf "$dir"

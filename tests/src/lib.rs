@@ -19,6 +19,7 @@ mod ours;
 mod postgres_binaries;
 mod session;
 mod store;
+pub mod wal;
 
 pub use cluster::Cluster;
 pub use failure::Failure;

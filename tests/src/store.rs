@@ -49,10 +49,14 @@ impl Store {
     /// A new database in the shared cluster, copied from one that the first call makes: Message DB's script takes
     /// 2 seconds.
     pub fn fresh(target: Target) -> Store {
+        Store::fresh_in(Cluster::shared(), target)
+    }
+
+    /// The same in another cluster.
+    pub fn fresh_in(cluster: &'static Cluster, target: Target) -> Store {
         static TEMPLATES: Mutex<()> = Mutex::new(());
         static NUMBER: AtomicU32 = AtomicU32::new(0);
 
-        let cluster = Cluster::shared();
         let _guard = TEMPLATES.lock().unwrap_or_else(|e| e.into_inner());
         let mut client = cluster.config("postgres", "postgres").connect(postgres::NoTls).expect("a connection");
         let template = target.template();
