@@ -17,8 +17,10 @@ pub mod literal;
 pub mod namespaces;
 mod ours;
 mod postgres_binaries;
+pub mod race;
 mod session;
 mod store;
+pub mod writer;
 
 pub use cluster::Cluster;
 pub use failure::Failure;
