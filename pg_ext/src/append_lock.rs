@@ -25,8 +25,9 @@ pub fn take(store: &Store, mode: AppendLock, stream_name: Option<Text<'_>>) {
     let key = category_key(store, category(name.bytes()));
     let category_lock = lock_tag::advisory(key);
     if lock_tag::is_held(&category_lock, Mode::Exclusive) {
-        // Nobody else writes to any of its streams.
-        say(stream_name);
+        // Nobody else writes to any of its streams. It is taken once more, since a lock of the session's, and not of
+        // the transaction's, can be released before the transaction ends.
+        lock_category_of(store, stream_name);
         return;
     }
     let stream = stream_lock_key(store.namespace.as_bytes(), name.bytes());

@@ -38,7 +38,6 @@ fn get_category_messages(call: &Call<'_>) -> Result<Answer> {
     let rows = Rows::of(call);
     let store = store.lock(Use::Read)?;
     let settled = settled(&store, category)?;
-    let snapshot = if settled.is_some() { AsOf::Now } else { AsOf::Statement };
     let group = read.consumer_group;
     if read.condition.is_none()
         && let Some(category) = category
@@ -53,7 +52,7 @@ fn get_category_messages(call: &Call<'_>) -> Result<Answer> {
             backward: false,
             limit: read.batch_size.limit()?,
             filter: group.map_or(Filter::Everything, Filter::Member),
-            snapshot,
+            snapshot: AsOf::Now,
         };
         if direct_scan::read(&store, &direct, &rows) {
             return Ok(None);
@@ -77,19 +76,14 @@ fn get_category_messages(call: &Call<'_>) -> Result<Answer> {
             consumer_group: group.is_some(),
             settled: settled.is_some(),
         };
-        match (read.condition, snapshot) {
-            (None, AsOf::Statement) => spi.rows(statement.plan(spi, &store), &parameters, &rows),
-            (None, AsOf::Now) => {
-                let plan = statement.plan(spi, &store);
-                spi.rows_at(&LatestSnapshot::push(), plan, &parameters, &rows);
-            }
-            (condition, AsOf::Statement) => {
-                spi.rows_of_text(&statement.sql(&store, condition, limited), &parameters, &rows);
-            }
-            (condition, AsOf::Now) => {
-                let sql = statement.sql(&store, condition, limited);
-                spi.rows_of_text_at(&LatestSnapshot::push(), &sql, &parameters, &rows);
-            }
+        // As of now, in every isolation level: a snapshot from when writers locked their streams alone may show a
+        // message without those before it.
+        if let Some(condition) = read.condition {
+            let sql = statement.sql(&store, Some(condition), limited);
+            spi.rows_of_text_at(&LatestSnapshot::push(), &sql, &parameters, &rows);
+        } else {
+            let plan = statement.plan(spi, &store);
+            spi.rows_at(&LatestSnapshot::push(), plan, &parameters, &rows);
         }
         Ok(())
     })?;

@@ -51,6 +51,15 @@ impl Cluster {
     /// Starts a cluster with `settings` (`name=value`) on top of the usual ones, and those of the environment's
     /// `MESSAGE_STORE_SETTINGS` (divided by commas or ends of lines) on top of them.
     pub fn start(settings: &[&str]) -> Cluster {
+        Cluster::start_as(settings, None)
+    }
+
+    /// Starts a hot standby that follows this cluster.
+    pub fn standby(&self) -> Cluster {
+        Cluster::start_as(&["fsync=off", "shared_buffers=16MB", "hot_standby=on"], Some(self))
+    }
+
+    fn start_as(settings: &[&str], primary: Option<&Cluster>) -> Cluster {
         // Not the configured temporary folder: a socket's path may be 107 bytes long.
         let folder = tempfile::Builder::new().prefix("mst-").tempdir_in("/tmp").expect("a temporary folder").keep();
         let mut command = as_server_user(&folder, "sh");
@@ -60,6 +69,7 @@ impl Cluster {
         command.args(SETTINGS).args(settings).args(everywhere);
         // Of its own process group, so that Ctrl-C ends the tests, and their end stops the cluster in good order.
         command.process_group(0).current_dir("/").env("RUST_BACKTRACE", "1").env("LC_ALL", "C.UTF-8");
+        command.env("STANDBY_OF", primary.map_or(Path::new(""), |primary| &primary.folder));
         let mut script = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("sh");
         let output = BufReader::new(script.stdout.take().expect("a pipe"));
         let mut supervisor = Supervisor { script, output };

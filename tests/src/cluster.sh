@@ -17,8 +17,13 @@ stop() {
         || cat "$dir/stop.log" >&2
 }
 
-"$bin/initdb" --pgdata="$dir/data" --username=postgres --auth=trust --encoding=UTF8 --locale=C.UTF-8 --no-sync \
-    >"$dir/initdb.log" 2>&1 || { cat "$dir/initdb.log"; rm -rf "$dir"; exit 1; }
+# A new one, or a standby of the one whose socket is in the folder STANDBY_OF.
+if [ -z "${STANDBY_OF:-}" ]; then
+    "$bin/initdb" --pgdata="$dir/data" --username=postgres --auth=trust --encoding=UTF8 --locale=C.UTF-8 --no-sync
+else
+    "$bin/pg_basebackup" --pgdata="$dir/data" --host="$STANDBY_OF" --port=5432 --username=postgres --write-recovery-conf \
+        --checkpoint=fast --no-sync
+fi >"$dir/initdb.log" 2>&1 || { cat "$dir/initdb.log"; rm -rf "$dir"; exit 1; }
 {
     echo "listen_addresses = ''"
     echo "unix_socket_directories = '$dir'"

@@ -1,4 +1,4 @@
-//! A consumer of everything: it polls `get_all_messages` and goes on after the last position it saw.
+//! A consumer: it polls and goes on after the last position it saw.
 
 use crate::Session;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,10 +18,60 @@ pub enum Polling {
 /// A message as a consumer sees it: its global position and its id.
 pub type Seen = (i64, String);
 
+/// What a consumer reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// `get_all_messages`.
+    Everything,
+    /// `get_category_messages`.
+    Category(&'static str),
+    /// The same, of messages that are correlated with a category.
+    Correlated(&'static str, &'static str),
+    /// The same, of a member of a group of that size.
+    Member(&'static str, usize, usize),
+}
+
+impl Source {
+    /// The function's call, without its last argument, the namespace.
+    fn call(self, next: i64, size: usize) -> String {
+        match self {
+            Source::Everything => format!("get_all_messages({next}, {size}"),
+            Source::Category(category) => Source::category(category, next, size, "NULL, NULL, NULL"),
+            Source::Correlated(category, with) => {
+                Source::category(category, next, size, &format!("'{with}', NULL, NULL"))
+            }
+            Source::Member(category, member, of) => {
+                Source::category(category, next, size, &format!("NULL, {member}, {of}"))
+            }
+        }
+    }
+
+    fn category(category: &str, next: i64, size: usize, rest: &str) -> String {
+        format!("get_category_messages('{category}', {next}, {size}, {rest}, NULL")
+    }
+
+    /// Which rows of the table it means, an SQL condition.
+    pub fn condition(self) -> String {
+        let of = |category| format!("message_store.category(stream_name) = '{category}'");
+        match self {
+            Source::Everything => "true".into(),
+            Source::Category(category) => of(category),
+            Source::Correlated(category, with) => {
+                format!("{} AND message_store.category(metadata->>'correlationStreamName') = '{with}'", of(category))
+            }
+            Source::Member(category, member, size) => format!(
+                "{} AND mod(abs(message_store.hash_64(message_store.cardinal_id(stream_name))), {size}) = {member}",
+                of(category)
+            ),
+        }
+    }
+}
+
 /// A consumer of the store that the session's search_path or `namespace` means.
 pub struct Consumer {
     session: Session,
     polling: Polling,
+    source: Source,
     namespace: String,
     polls: usize,
     seen: Vec<Seen>,
@@ -31,14 +81,19 @@ pub struct Consumer {
 const POLLS_A_TRANSACTION: usize = 5;
 
 impl Consumer {
-    /// A consumer that has seen nothing yet. `namespace` is an SQL expression.
-    pub fn new(mut session: Session, polling: Polling, namespace: &str) -> Consumer {
+    /// A consumer of everything that has seen nothing yet. `namespace` is an SQL expression.
+    pub fn new(session: Session, polling: Polling, namespace: &str) -> Consumer {
+        Consumer::of(Source::Everything, session, polling, namespace)
+    }
+
+    /// The same, of a source.
+    pub fn of(source: Source, mut session: Session, polling: Polling, namespace: &str) -> Consumer {
         if let Polling::AllInOne(level) = polling {
             session.ok(&format!("BEGIN ISOLATION LEVEL {level}"));
             // It is the first query that takes the transaction's snapshot.
             session.ok("SELECT 1");
         }
-        Consumer { session, polling, namespace: namespace.into(), polls: 0, seen: Vec::new(), next: 1 }
+        Consumer { session, polling, source, namespace: namespace.into(), polls: 0, seen: Vec::new(), next: 1 }
     }
 
     /// Polls until `done` is set and nothing is left, and returns what it saw, in the order in which it saw it.
@@ -65,10 +120,8 @@ impl Consumer {
         // Batches of every size, so that their ends fall everywhere.
         let size = [1, 7, 100, 1000][self.polls % 4];
         self.polls += 1;
-        let (next, namespace) = (self.next, &self.namespace);
-        let rows = self.session.rows(&format!(
-            "SELECT global_position, id FROM message_store.get_all_messages({next}, {size}, {namespace})"
-        ));
+        let (call, namespace) = (self.source.call(self.next, size), &self.namespace);
+        let rows = self.session.rows(&format!("SELECT global_position, id FROM message_store.{call}, {namespace})"));
         let count = rows.len();
         for row in rows {
             let mut row = row.into_iter().map(|value| value.expect("a value"));
@@ -88,7 +141,14 @@ impl Consumer {
 
 /// Every message of a table, in global order, as a consumer should have seen them.
 pub fn all(session: &mut Session, table: &str) -> Vec<Seen> {
-    let rows = session.rows(&format!("SELECT global_position, id FROM {table} ORDER BY global_position"));
+    of_source(session, table, Source::Everything)
+}
+
+/// The same, of a source.
+pub fn of_source(session: &mut Session, table: &str, source: Source) -> Vec<Seen> {
+    let condition = source.condition();
+    let rows =
+        session.rows(&format!("SELECT global_position, id FROM {table} WHERE {condition} ORDER BY global_position"));
     rows.into_iter()
         .map(|mut row| {
             let position = row[0].take().expect("a position").parse().expect("a number");
@@ -104,4 +164,14 @@ impl Drop for SetAtEnd<'_> {
     fn drop(&mut self) {
         self.0.store(true, Ordering::SeqCst);
     }
+}
+
+/// Every stream's positions are 0, 1, 2 ... in the order of their global positions.
+pub fn streams_are_gapless(session: &mut Session, table: &str) {
+    let broken = session.number(&format!(
+        "SELECT count(*) FROM (SELECT position, row_number() OVER
+             (PARTITION BY stream_name ORDER BY global_position) AS number FROM {table}) AS m
+         WHERE position <> number - 1"
+    ));
+    assert_eq!(broken, 0, "messages out of their stream's order");
 }

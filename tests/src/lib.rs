@@ -17,9 +17,11 @@ pub mod literal;
 pub mod namespaces;
 mod ours;
 mod postgres_binaries;
+pub mod race;
 mod session;
 mod store;
 pub mod wal;
+pub mod writer;
 
 pub use cluster::Cluster;
 pub use failure::Failure;

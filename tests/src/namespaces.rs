@@ -1,6 +1,6 @@
 //! Namespaces and roles for tests, under names of their own: roles belong to the cluster, which tests share.
 
-use crate::{Session, Store};
+use crate::{Outcome, Session, Store, Target};
 
 /// A role of this store's database that may connect and nothing else. Its name is a namespace's, too.
 pub fn role(store: &Store, name: &str) -> String {
@@ -40,4 +40,40 @@ pub fn wait_until_blocked(watcher: &mut Session, backend: i64) {
         std::thread::sleep(std::time::Duration::from_millis(5));
     }
     panic!("backend {backend} did not wait for a lock");
+}
+
+/// Runs a statement that must wait for a lock, does `meanwhile`, and answers with what it did in the end.
+pub fn waits(store: &Store, session: &mut Session, sql: &str, meanwhile: impl FnOnce()) -> Outcome {
+    let backend = session.number("SELECT pg_backend_pid()");
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| session.run(sql));
+        wait_until_blocked(&mut store.superuser(), backend);
+        meanwhile();
+        waiting.join().expect("the one who waited")
+    })
+}
+
+/// Two tenants: one owns its namespace, the other was granted what it may do in its own.
+pub struct Tenants {
+    /// Their database.
+    pub store: Store,
+    /// The owner of `tenant-a`.
+    pub a: String,
+    /// Who may read and write `tenant-b`.
+    pub b: String,
+}
+
+/// Both, in a fresh database.
+pub fn tenants() -> Tenants {
+    let store = Store::fresh(Target::Ours);
+    let [a, b] = ["alice", "bob"].map(|name| role(&store, name));
+    may_create(&store, &a);
+    store.session_as(&a).ok("SELECT message_store.create_namespace('tenant-a')");
+    granted(&store, "tenant-b", &b);
+    Tenants { store, a, b }
+}
+
+/// Makes the functions found by their bare names, wherever the store is looked for first.
+pub fn path(namespace: &str) -> String {
+    format!("\"{namespace}\", message_store, public")
 }

@@ -22,6 +22,15 @@ pub struct Outcome {
     pub notices: Vec<(String, String)>,
 }
 
+impl Outcome {
+    /// The one value of the one row of a statement that did not fail.
+    pub fn value(self) -> Option<String> {
+        let mut rows = self.result.unwrap_or_else(|e| panic!("{e}")).rows;
+        assert!(rows.len() == 1 && rows[0].len() == 1, "not one value but {rows:?}");
+        rows.remove(0).remove(0)
+    }
+}
+
 /// A connection.
 pub struct Session {
     client: Client,

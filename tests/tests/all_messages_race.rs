@@ -2,17 +2,13 @@
 //!
 //! `MESSAGE_STORE_LONG=1` runs it over 100,000 messages, `MESSAGE_STORE_SEED` repeats a run's random choices.
 
-#[path = "all_messages_race/writer.rs"]
-mod writer;
-
-use message_store_tests::consumer::{Consumer, Polling, Seen, SetAtEnd, all};
+use message_store_tests::consumer::{Consumer, Polling, Seen, all, streams_are_gapless};
+use message_store_tests::race::{Plan, Run, messages, run};
+use message_store_tests::writer::Deeds;
 use message_store_tests::{Session, Store, Target};
-use std::sync::atomic::{AtomicBool, AtomicUsize};
-use std::thread;
-use std::time::Instant;
-use writer::{Deeds, Writer};
 
 const WRITERS: usize = 8;
+const CATEGORIES: [&str; 6] = ["c0", "c1", "c2", "c3", "c4", "c5"];
 
 const POLLINGS: [Polling; 5] = [
     Polling::EachByItself,
@@ -21,14 +17,6 @@ const POLLINGS: [Polling; 5] = [
     Polling::AllInOne("REPEATABLE READ"),
     Polling::AllInOne("SERIALIZABLE"),
 ];
-
-fn seed() -> u64 {
-    std::env::var("MESSAGE_STORE_SEED").map_or_else(|_| rand::random(), |seed| seed.parse().expect("a number"))
-}
-
-fn messages(short: usize, long: usize) -> usize {
-    if std::env::var_os("MESSAGE_STORE_LONG").is_some_and(|value| value == "1") { long } else { short }
-}
 
 struct Race {
     written: Vec<Seen>,
@@ -39,36 +27,18 @@ struct Race {
 
 /// Runs the writers until they have committed `target` messages, and a consumer for each session and polling.
 fn race(store: &Store, namespace: &str, table: &str, target: usize, consumers: Vec<(Session, Polling)>) -> Race {
-    let seed = seed();
-    eprintln!("MESSAGE_STORE_SEED={seed}");
-    let (done, committed) = (AtomicBool::new(false), AtomicUsize::new(0));
-    let started = Instant::now();
-    let (seen, deeds) = thread::scope(|scope| {
-        let consumers: Vec<_> = consumers
-            .into_iter()
-            .map(|(session, polling)| Consumer::new(session, polling, namespace))
-            .map(|consumer| scope.spawn(|| consumer.follow(&done)))
-            .collect();
-        let end = SetAtEnd(&done);
-        let writers: Vec<_> = (0..WRITERS)
-            .map(|number| Writer::new(store, seed, number, namespace, &committed))
-            .map(|writer| scope.spawn(move || writer.run(target)))
-            .collect();
-        let mut deeds = Deeds::new();
-        for (what, count) in writers.into_iter().flat_map(|writer| writer.join().expect("a writer")) {
-            *deeds.entry(what).or_default() += count;
-        }
-        drop(end);
-        (consumers.into_iter().map(|consumer| consumer.join().expect("a consumer")).collect(), deeds)
-    });
+    let plan = Plan { store, namespace, categories: &CATEGORIES, streams: 10, writers: WRITERS, target };
+    let consumers =
+        consumers.into_iter().map(|(session, polling)| Consumer::new(session, polling, namespace)).collect();
+    let Run { seen, deeds, committed } = run(&plan, consumers, |_| ());
     let written = all(&mut store.superuser(), table);
-    assert_eq!(written.len(), committed.into_inner(), "seed {seed}: the table holds what was committed");
-    eprintln!("{} messages in {:.1} s, {deeds:?}", written.len(), started.elapsed().as_secs_f64());
+    assert_eq!(written.len(), committed, "the table holds what was committed");
     Race { written, seen, deeds }
 }
 
 fn check(race: &Race, target: usize) {
     assert!(race.written.len() >= target);
+    assert!(!race.deeds.contains_key("deadlock victims"), "they lock categories in one order");
     for deed in [
         "single statements",
         "batches",
@@ -84,15 +54,6 @@ fn check(race: &Race, target: usize) {
         assert!(missed == 0, "{polling:?}: {missed} of {} missed", race.written.len());
         assert!(*seen == race.written, "{polling:?}: something was seen twice, or in another order");
     }
-}
-
-fn streams_are_gapless(session: &mut Session, table: &str) {
-    let broken = session.number(&format!(
-        "SELECT count(*) FROM (SELECT position, row_number() OVER
-             (PARTITION BY stream_name ORDER BY global_position) AS number FROM {table}) AS m
-         WHERE position <> number - 1"
-    ));
-    assert_eq!(broken, 0, "messages out of their stream's order");
 }
 
 #[test]

@@ -1,0 +1,129 @@
+//! A hot standby: what it reads, and what it refuses since it does not know the writers' locks.
+
+use message_store_tests::{Cluster, Session, Store, Target};
+use std::thread::sleep;
+use std::time::Duration;
+
+struct Pair {
+    store: Store,
+    standby: Cluster,
+    primary: Session,
+}
+
+fn pair() -> Pair {
+    let store = Store::fresh(Target::Ours);
+    let mut primary = store.superuser();
+    primary.ok("SELECT create_namespace('tenant-a'); SELECT set_namespace_option('tenant-a', 'append_lock', 'stream')");
+    primary.ok(&format!("{}; {}", write("account-1", "NULL"), write("account-1", "'tenant-a'")));
+    let standby = store.cluster.standby();
+    let mut pair = Pair { store, standby, primary };
+    pair.catch_up();
+    pair
+}
+
+impl Pair {
+    fn session(&self) -> Session {
+        let mut session = Session::open(self.standby.config(&self.store.database, "postgres"));
+        session.ok("SET search_path = message_store, public");
+        session
+    }
+
+    /// Waits until the standby has replayed what the primary has written.
+    fn catch_up(&mut self) {
+        let position = self.primary.value("SELECT pg_current_wal_insert_lsn()").expect("a position");
+        let mut session = self.session();
+        for _ in 0..2000 {
+            let replayed = format!("SELECT (pg_last_wal_replay_lsn() >= '{position}')::int");
+            if session.number(&replayed) == 1 {
+                return;
+            }
+            sleep(Duration::from_millis(5));
+        }
+        panic!("the standby does not follow");
+    }
+}
+
+fn write(stream: &str, namespace: &str) -> String {
+    format!("SELECT write_message(NULL, '{stream}', 'T', '{{}}', NULL, NULL, {namespace})")
+}
+
+fn category(namespace: &str) -> String {
+    format!("SELECT count(*) FROM get_category_messages('account', 1, 10, NULL, NULL, NULL, NULL, {namespace})")
+}
+
+fn refused(session: &mut Session, sql: &str) {
+    let failure = session.error(sql);
+    failure.assert_clean();
+    let message = "Reading all messages needs the primary: a standby does not know the writers' locks";
+    assert_eq!((failure.sqlstate.as_str(), failure.message.as_str()), ("P0001", message), "{sql}");
+}
+
+#[test]
+fn it_reads_what_does_not_depend_on_the_writers_locks() {
+    let pair = pair();
+    let mut session = pair.session();
+    for direct in ["on", "off"] {
+        session.ok(&format!("SET message_store.direct_access = {direct}"));
+        for namespace in ["NULL", "'tenant-a'"] {
+            for read in [
+                format!("get_stream_messages('account-1', 0, 10, NULL, {namespace})"),
+                format!("get_last_stream_message('account-1', NULL, {namespace})"),
+                format!("list_streams(NULL, NULL, 10, {namespace})"),
+                format!("list_categories({namespace})"),
+            ] {
+                assert_eq!(session.number(&format!("SELECT count(*) FROM {read}")), 1, "{read}");
+            }
+            assert_eq!(session.number(&format!("SELECT stream_version('account-1', {namespace})")), 0);
+            refused(&mut session, &format!("SELECT count(*) FROM get_all_messages(1, 10, {namespace})"));
+        }
+        assert_eq!(session.number(&category("NULL")), 1);
+        assert_eq!(session.number(&category("'message_store'")), 1);
+        refused(&mut session, &category("'tenant-a'"));
+        session.ok("BEGIN ISOLATION LEVEL REPEATABLE READ");
+        assert_eq!(session.number(&category("NULL")), 1);
+        refused(&mut session, &category("'tenant-a'"));
+        session.ok("ROLLBACK");
+        assert_eq!(session.error(&write("account-1", "NULL")).sqlstate, "25006");
+        assert_eq!(session.error(&write("account-1", "'tenant-a'")).sqlstate, "25006");
+    }
+}
+
+#[test]
+fn it_follows_the_switch() {
+    let mut pair = pair();
+    let mut session = pair.session();
+    refused(&mut session, &category("'tenant-a'"));
+    for (value, allowed) in [("category", true), ("stream", false), ("category", true)] {
+        pair.primary.ok(&format!("SELECT set_namespace_option('tenant-a', 'append_lock', '{value}')"));
+        pair.primary.ok(&write("account-2", "'tenant-a'"));
+        pair.catch_up();
+        if allowed {
+            let written = pair.primary.number("SELECT count(*) FROM \"tenant-a\".messages");
+            assert_eq!(session.number(&category("'tenant-a'")), written);
+        } else {
+            refused(&mut session, &category("'tenant-a'"));
+        }
+    }
+}
+
+/// Its snapshot shows the second message of the category and not the first, from when writers locked their streams
+/// alone. A consumer that read the second one now would go on after it.
+#[test]
+fn a_snapshot_from_before_the_switch_shows_no_message_without_those_before_it() {
+    let mut pair = pair();
+    let mut slow = pair.store.superuser();
+    slow.ok(&format!("BEGIN; {}", write("account-2", "'tenant-a'")));
+    pair.primary.ok(&write("account-3", "'tenant-a'"));
+    pair.catch_up();
+    let mut session = pair.session();
+    session.ok("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1");
+    slow.ok("COMMIT");
+    pair.primary.ok("SELECT set_namespace_option('tenant-a', 'append_lock', 'category')");
+    pair.catch_up();
+    let read = "SELECT string_agg(global_position::text, ' ') FROM
+        get_category_messages('account', 1, 10, NULL, NULL, NULL, NULL, 'tenant-a')";
+    if let Ok(rows) = session.run(read).result {
+        let seen = rows.rows[0][0].clone();
+        assert!(matches!(seen.as_deref(), Some("1" | "1 2 3")), "it shows {seen:?}");
+    }
+}
