@@ -10,6 +10,13 @@ CLIPPY = cargo clippy --quiet --all-targets
 NEEDS_SUDO = $$(test -w "$$($(1) --pkglibdir)" -a -w "$$($(1) --sharedir)/extension" || echo --sudo)
 install_into = cd pg_ext && cargo pgrx install --release --pg-config "$(1)" $(call NEEDS_SUDO,$(1))
 
+# The suites that are run a second time, with every access to a table an SQL statement. Left out are those that compare
+# both ways themselves (direct_access, durable_answers, commit_pipelining), the listings, which are SQL statements either
+# way, those about names, roles, dumps and the life of namespaces, and, for their time, the differential test, the races
+# and the crashes.
+BY_STATEMENTS = corpus golden_scenarios golden_vectors statements isolation_levels concurrency batches import \
+	generated_ids error_hygiene hostile_stores namespace_isolation
+
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 
@@ -41,9 +48,10 @@ quickstart: ## A store in an SQLite file, statement by statement; needs only Rus
 test: setup lint test-core test-sqlite test-docs test-postgres bench-smoke ## Everything that a change must pass; installs what is missing first
 
 .PHONY: test-long
-test-long: setup install-for-tests ## Longer runs: 100,000 differential operations, 300,000 raced messages, 2,000 cycles and 50 kills
+test-long: setup install-for-tests ## Longer runs: 100,000 differential operations, 300,000 raced messages, 60 crashes, 2,000 cycles and 50 kills
 	PG_CONFIG=$(TEST_PG_CONFIG) MESSAGE_STORE_OPERATIONS=100000 cargo test -p message-store-tests --test differential -- --nocapture
-	PG_CONFIG=$(TEST_PG_CONFIG) MESSAGE_STORE_LONG=1 cargo test -p message-store-tests --test all_messages_race --test parallel_append -- --nocapture
+	PG_CONFIG=$(TEST_PG_CONFIG) MESSAGE_STORE_LONG=1 cargo test -p message-store-tests --test all_messages_race --test parallel_append \
+		--test crash --test direct_access -- --nocapture
 	tests/sqlite/run.sh long
 
 # The clients' own time is in the rates, so they are optimised; over all crates at once it would take minutes.
@@ -84,8 +92,10 @@ test-docs: install-for-tests ## Every example of the documentation, against what
 	/usr/bin/python3 -B tests/docs/check.py
 
 .PHONY: test-postgres
-test-postgres: install-for-tests ## The extension beside genuine Message DB, then its own tests inside the server
+test-postgres: install-for-tests ## The extension beside genuine Message DB, on both ways to the table, then its own tests inside the server
 	PG_CONFIG=$(TEST_PG_CONFIG) cargo test --quiet -p message-store-tests
+	PG_CONFIG=$(TEST_PG_CONFIG) MESSAGE_STORE_SETTINGS=message_store.direct_access=off \
+		cargo test --quiet -p message-store-tests $(addprefix --test ,$(BY_STATEMENTS))
 	cd pg_ext && cargo pgrx test pg15
 
 .PHONY: install-for-tests

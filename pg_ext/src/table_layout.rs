@@ -51,7 +51,7 @@ pub struct Layout {
     /// The usable indexes, in the order in which Postgres keeps them.
     indexes: [Option<(Index, Oid)>; 4],
     insert: Option<Insert>,
-    /// Whether writing to the table writes nothing else: no trigger, no rule.
+    /// Whether writing to the table writes nothing else: no trigger, no rule, no code of the user's at all.
     pub is_self_contained: bool,
     /// What its writers lock.
     pub append_lock: AppendLock,
@@ -145,10 +145,13 @@ fn look(table: Oid) -> Layout {
             && has_plain_columns(relation);
         let readable = is_heap && !class.relrowsecurity && !class.relhassubclass;
         let is_self_contained = is_heap
+            && !class.relrowsecurity
+            && adds_nothing(relation)
+            && sequence_of_defaults(relation).is_some()
             && (*relation).trigdesc.is_null()
             && (*relation).rd_rules.is_null()
             && class.relpersistence.cast_unsigned() == pg_sys::RELPERSISTENCE_PERMANENT;
-        let takes_rows = readable && is_self_contained && !class.relispartition && adds_nothing(relation);
+        let takes_rows = readable && is_self_contained && !class.relispartition;
         let insert = (takes_rows && found.len() == 4 && usable().count() == 4).then(|| insert(relation, &found));
         let layout = Layout {
             readable,
@@ -173,7 +176,8 @@ unsafe fn attributes<'a>(relation: pg_sys::Relation) -> &'a [pg_sys::FormData_pg
     }
 }
 
-/// Whether the columns have types without a modifier, and text compares by its bytes.
+/// Whether the columns have types without a modifier, text compares by its bytes, and only data and metadata can be
+/// NULL.
 ///
 /// # Safety
 /// The relation must be open.
@@ -182,7 +186,9 @@ unsafe fn has_plain_columns(relation: pg_sys::Relation) -> bool {
     let columns = unsafe { attributes(relation) };
     columns.len() >= column::COUNT
         && columns.iter().take(column::COUNT).all(|column| {
-            column.atttypmod == -1 && [pg_sys::InvalidOid, pg_sys::DEFAULT_COLLATION_OID].contains(&column.attcollation)
+            column.atttypmod == -1
+                && [pg_sys::InvalidOid, pg_sys::DEFAULT_COLLATION_OID].contains(&column.attcollation)
+                && (column.attnotnull || [column::DATA, column::METADATA].contains(&column.attnum))
         })
 }
 
@@ -396,17 +402,26 @@ unsafe fn list(list: *mut pg_sys::List) -> Vec<*mut pg_sys::Node> {
     }
 }
 
+/// The sequence of global positions, where the defaults are those of a store.
+///
+/// # Safety
+/// The relation must be open.
+unsafe fn sequence_of_defaults(relation: pg_sys::Relation) -> Option<Oid> {
+    // SAFETY: as the caller's; the defaults are copies.
+    unsafe {
+        let sequence = sequence_of(pg_sys::build_column_default(relation, column::GLOBAL_POSITION.into()))?;
+        is_transaction_time(pg_sys::build_column_default(relation, column::TIME.into())).then_some(sequence)
+    }
+}
+
 /// What adding rows takes, where the defaults are those of a store.
 ///
 /// # Safety
 /// The relation must be open.
 unsafe fn insert(relation: pg_sys::Relation, found: &[(Oid, Option<Index>)]) -> Option<Insert> {
-    // SAFETY: as the caller's; the defaults are copies.
+    // SAFETY: as the caller's.
     unsafe {
-        let sequence = sequence_of(pg_sys::build_column_default(relation, column::GLOBAL_POSITION.into()))?;
-        if !is_transaction_time(pg_sys::build_column_default(relation, column::TIME.into())) {
-            return None;
-        }
+        let sequence = sequence_of_defaults(relation)?;
         let mut indexes = [(Index::GlobalPosition, pg_sys::InvalidOid); 4];
         for (slot, (oid, index)) in indexes.iter_mut().zip(found) {
             *slot = ((*index)?, *oid);

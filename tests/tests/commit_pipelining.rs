@@ -152,6 +152,12 @@ fn a_transaction_that_writes_anything_else_keeps_its_locks_until_the_flush() {
                 WRITE,
             ),
             ("a rule", "CREATE RULE r AS ON INSERT TO messages DO ALSO INSERT INTO other VALUES (1)", WRITE),
+            (
+                "a column's default",
+                "ALTER TABLE messages ADD COLUMN noted text; ALTER TABLE messages ALTER noted SET DEFAULT note()",
+                WRITE,
+            ),
+            ("a check constraint", "ALTER TABLE messages ADD CHECK (note() = 'noted')", WRITE),
             ("a foreign key", "ALTER TABLE messages ADD FOREIGN KEY (type) REFERENCES kinds", WRITE),
             ("a namespace", "", &format!("BEGIN; {WRITE}; SELECT create_namespace('tenant'); COMMIT")),
             (
