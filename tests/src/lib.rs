@@ -16,6 +16,7 @@ pub mod golden;
 pub mod literal;
 pub mod namespaces;
 mod ours;
+mod positions;
 mod postgres_binaries;
 mod session;
 mod store;
