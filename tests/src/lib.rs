@@ -19,6 +19,7 @@ mod ours;
 mod positions;
 mod postgres_binaries;
 mod session;
+mod sqlite;
 mod store;
 
 pub use cluster::Cluster;
