@@ -1,9 +1,9 @@
 //! The corpus: scenarios in portable SQL that every engine answers alike.
 
-use crate::{Failure, Session, Store};
+use crate::positions::Positions;
+use crate::{Failure, Rows, Session, Store};
 use postgres::types::Type;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
 
 /// The scenarios of every file of `tests/corpus`: file and name, and steps.
 pub fn scenarios() -> Vec<(String, Vec<Value>)> {
@@ -62,19 +62,31 @@ fn check(session: &mut Session, positions: &mut Positions, step: &Value) -> Resu
     }
 }
 
-type Answer = (Vec<String>, Vec<Vec<Value>>);
+/// The columns' names, and the rows with their values as the corpus has them: truth is 0 or 1, a time has six digits
+/// after the point.
+pub(crate) type Answer = (Vec<String>, Vec<Vec<Value>>);
 
-/// Runs one statement. Its values are as the corpus has them: truth is 0 or 1, a time has six digits after the point.
+/// Runs one statement.
 fn run(session: &mut Session, sql: &str) -> Result<Answer, Box<Failure>> {
     // What the statement returns is known once it is parsed; if that fails, running it fails in the same way.
-    let types: Vec<Type> = match session.client().prepare(sql) {
+    let types = types(session, sql);
+    let rows = session.run(sql).result.map_err(Box::new)?;
+    Ok(answer(rows, &types))
+}
+
+/// The types of the columns that a statement returns; none if it cannot be prepared.
+pub(crate) fn types(session: &mut Session, sql: &str) -> Vec<Type> {
+    match session.client().prepare(sql) {
         Ok(statement) => statement.columns().iter().map(|column| column.type_().clone()).collect(),
         Err(_) => Vec::new(),
-    };
-    let rows = session.run(sql).result.map_err(Box::new)?;
+    }
+}
+
+/// The rows of a statement whose columns have these types.
+pub(crate) fn answer(rows: Rows, types: &[Type]) -> Answer {
     let value = |(value, kind): (Option<String>, &Type)| value.map_or(Value::Null, |value| typed(value, kind));
-    let typed = |row: Vec<Option<String>>| row.into_iter().zip(&types).map(value).collect();
-    Ok((rows.columns, rows.rows.into_iter().map(typed).collect()))
+    let typed = |row: Vec<Option<String>>| row.into_iter().zip(types).map(value).collect();
+    (rows.columns, rows.rows.into_iter().map(typed).collect())
 }
 
 fn typed(value: String, kind: &Type) -> Value {
@@ -87,48 +99,5 @@ fn typed(value: String, kind: &Type) -> Value {
             format!("{seconds}.{fraction:0<6}").into()
         }
         _ => value.into(),
-    }
-}
-
-/// Which global position of ours stands for which of the corpus'. A write that fails burns one in Postgres and none in
-/// SQLite, so it is their order that counts.
-#[derive(Default)]
-struct Positions(BTreeMap<i64, i64>);
-
-impl Positions {
-    fn same(&mut self, column: &str, got: &Value, want: &Value) -> bool {
-        match column {
-            "global_position" => match (got.as_i64(), want.as_i64()) {
-                (Some(got), Some(want)) => self.stands_for(got, want),
-                _ => got == want,
-            },
-            "percent" => match (got.as_f64(), want.as_f64()) {
-                (Some(got), Some(want)) => format!("{got:.2}") == format!("{want:.2}"),
-                _ => got == want,
-            },
-            "write_messages" => self.same_answer(got, want),
-            _ => got == want,
-        }
-    }
-
-    fn stands_for(&mut self, got: i64, want: i64) -> bool {
-        *self.0.entry(want).or_insert(got) == got && self.0.values().is_sorted()
-    }
-
-    /// The answers of `write_messages`, whose text is otherwise the same.
-    fn same_answer(&mut self, got: &Value, want: &Value) -> bool {
-        let (Some(got), Some(want)) = (got.as_str(), want.as_str()) else { return got == want };
-        let global_positions = |text: &str| -> Option<Vec<i64>> {
-            let parsed: Value = serde_json::from_str(text).ok()?;
-            parsed.as_array()?.iter().map(|written| written["global_position"].as_i64()).collect()
-        };
-        let (Some(ours), Some(theirs)) = (global_positions(got), global_positions(want)) else { return got == want };
-        let named = |text: &str, positions: &[i64]| {
-            positions.iter().fold(text.to_owned(), |text, position| {
-                text.replacen(&format!("\"global_position\": {position}"), "\"global_position\": _", 1)
-            })
-        };
-        named(got, &ours) == named(want, &theirs)
-            && ours.iter().zip(&theirs).all(|(&got, &want)| self.stands_for(got, want))
     }
 }

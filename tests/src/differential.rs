@@ -1,10 +1,15 @@
-//! Random operations run on two stores, which must answer alike.
+//! Random operations run on two stores in Postgres, and on one in SQLite beside them, which must answer alike.
 
 mod operation;
+mod portable;
+mod reads;
+mod sqlite_side;
 mod values;
+mod writes;
 
 use crate::{Failure, Outcome, Session, Store};
 use operation::{Actor, Generator, Operation};
+use sqlite_side::SqliteSide;
 use std::collections::BTreeMap;
 
 /// What a run has seen.
@@ -16,6 +21,10 @@ pub struct Seen {
     pub rows: usize,
     /// Operations that failed, by SQLSTATE.
     pub failed: BTreeMap<String, usize>,
+    /// Operations that SQLite has answered, too.
+    pub compared_with_sqlite: usize,
+    /// Operations that it was not given, by the reason.
+    pub skipped_on_sqlite: BTreeMap<&'static str, usize>,
 }
 
 struct Side {
@@ -29,19 +38,24 @@ impl Side {
     }
 
     fn run(&mut self, operation: &Operation) -> Outcome {
-        let session = match operation.actor {
+        self.session(operation.actor).run(&operation.sql)
+    }
+
+    fn session(&mut self, actor: Actor) -> &mut Session {
+        match actor {
             Actor::Main => &mut self.main,
             Actor::Other => &mut self.other,
-        };
-        session.run(&operation.sql)
+        }
     }
 }
 
 /// Differences after which a run is given up.
 const MANY: usize = 10;
 
-/// Runs `count` operations, made up from `seed`, on both stores, and fails if an answer differed.
-pub fn run(left: &Store, right: &Store, seed: u64, count: usize) -> Seen {
+/// Runs `count` operations, made up from `seed`, on both stores, on request on one in SQLite as well, and fails if an
+/// answer differed.
+pub fn run(left: &Store, right: &Store, with_sqlite: bool, seed: u64, count: usize) -> Seen {
+    let mut sqlite = with_sqlite.then(|| SqliteSide::beside(right));
     let mut generator = Generator::new(seed);
     let mut sides = [Side::of(left), Side::of(right)];
     let mut seen = Seen::default();
@@ -64,11 +78,13 @@ pub fn run(left: &Store, right: &Store, seed: u64, count: usize) -> Seen {
             }
             Err(failure) => *seen.failed.entry(failure.sqlstate.clone()).or_default() += 1,
         }
+        let followed = sqlite.as_mut().map_or(Ok(()), |sqlite| sqlite.follow(&operation, &r, &mut sides[1]));
         let (l, r) = (comparable(l, operation.ordered), comparable(r, operation.ordered));
-        if l != r {
+        if l != r || followed.is_err() {
             let Operation { actor, sql, .. } = &operation;
+            let sqlite = followed.err().map(|answer| format!("\n  SQLite: {answer}")).unwrap_or_default();
             differences.push(format!(
-                "operation {number} ({actor:?}): {sql}\n  {}: {l:?}\n  {}: {r:?}",
+                "operation {number} ({actor:?}): {sql}\n  {}: {l:?}\n  {}: {r:?}{sqlite}",
                 left.target, right.target
             ));
         }
@@ -82,6 +98,11 @@ pub fn run(left: &Store, right: &Store, seed: u64, count: usize) -> Seen {
     }
     let [l, r] = sides.each_mut().map(|side| content(&mut side.main));
     assert_eq!(l, r, "seed {seed}: the tables' content");
+    if let Some(mut sqlite) = sqlite {
+        let compared = sqlite.compare_content(&mut sides[1].main);
+        assert_eq!(compared, Ok(()), "seed {seed}: the tables' content in SQLite");
+        (seen.compared_with_sqlite, seen.skipped_on_sqlite) = (sqlite.compared, sqlite.skipped);
+    }
     seen
 }
 

@@ -1,5 +1,6 @@
 //! Odd values for the arguments of a store's functions, as SQL.
 
+use super::portable::{CONDITIONS, Call, Portable};
 use crate::{golden, literal};
 use rand::Rng;
 use rand::rngs::StdRng;
@@ -44,35 +45,6 @@ const METADATA: [&str; 14] = [
     r#""correlationStreamName""#,
     "null",
     "5",
-];
-
-const CONDITIONS: [&str; 26] = [
-    "position > 1",
-    "position > 1",
-    "messages.position = 0",
-    "messages.time <= now()",
-    "messages.time > 'infinity'",
-    "type = 'T'",
-    "type LIKE 'T%'",
-    "'%s' = '%s'",
-    "data->>'a' = '1'",
-    "metadata IS NULL",
-    "id IS NOT NULL",
-    "stream_name = 'account-1' OR true",
-    "EXISTS (SELECT FROM messages AS other WHERE other.position > messages.position)",
-    "position = ANY (ARRAY[0, 2])",
-    "position >= $2",
-    "$3 IS NULL OR pg_typeof($3) = 'bigint'::regtype",
-    "$9 = 1",
-    "1=0) OR (1=1",
-    "",
-    "nonsense",
-    "1/0 = 1",
-    "true -- comment",
-    "true) -- comment",
-    "/* comment */ true",
-    "1",
-    "true; DROP TABLE messages",
 ];
 
 const SIZES: [i64; 16] = [0, 0, 1, 1, 2, 3, 5, 10, 1000, -1, -1, -2, -3, i64::MAX, i64::MIN, 32768];
@@ -141,18 +113,16 @@ impl Values {
 
     /// What is usually a stream name, as a literal, sometimes NULL.
     pub fn stream(&mut self) -> String {
-        let name = if self.one_in(40) { None } else { Some(self.stream_name()) };
-        literal::typed(name.as_deref(), "varchar")
+        if self.one_in(40) { "NULL".into() } else { literal::text(&self.stream_name()) }
     }
 
     /// What is usually a category, as a literal, sometimes NULL or a stream name.
     pub fn category(&mut self) -> String {
-        let name = match self.rng.random_range(0..40) {
-            0 => None,
-            1..4 => Some(self.stream_name()),
-            _ => Some(self.pick(&CATEGORIES).to_owned()),
-        };
-        literal::typed(name.as_deref(), "varchar")
+        match self.rng.random_range(0..40) {
+            0 => "NULL".into(),
+            1..4 => literal::text(&self.stream_name()),
+            _ => literal::text(self.pick(&CATEGORIES)),
+        }
     }
 
     /// A message type.
@@ -171,6 +141,13 @@ impl Values {
         self.ids.push(id);
         let spelling = self.rng.random_range(0..6);
         literal::text(&spell(id, spelling))
+    }
+
+    /// An id's literal in canonical form, if it is one.
+    pub fn canonical(&self, literal: &str) -> Option<String> {
+        let hex: String = literal.chars().filter(char::is_ascii_hexdigit).collect();
+        let id = u128::from_str_radix(&hex, 16).ok()?;
+        self.ids.contains(&id).then(|| literal::text(&spell(id, CANONICAL)))
     }
 
     /// JSON text, valid or not, as a literal.
@@ -204,20 +181,26 @@ impl Values {
         (number(member), number(size))
     }
 
-    /// A condition: sensible, failing, or one that leaves its parentheses.
-    pub fn condition(&mut self) -> &'static str {
+    /// A condition: sensible, failing, or one that leaves its parentheses. The same in SQLite.
+    pub fn condition(&mut self) -> (&'static str, Option<&'static str>) {
         self.pick(&CONDITIONS)
     }
 
     /// A statement that changes one of Message DB's settings.
-    pub fn setting(&mut self) -> String {
+    pub fn setting(&mut self) -> Call {
         let (scope, name) = (self.pick(&["", "LOCAL "]), self.pick(&SETTINGS));
-        match self.rng.random_range(0..6) {
-            0 => format!("RESET message_store.{name}"),
-            _ => format!("SET {scope}message_store.{name} = '{}'", self.pick(&SETTING_VALUES)),
-        }
+        let (sql, value, is_local) = match self.rng.random_range(0..6) {
+            0 => (format!("RESET message_store.{name}"), "", false),
+            _ => {
+                let value = self.pick(&SETTING_VALUES);
+                (format!("SET {scope}message_store.{name} = '{value}'"), value, scope == "LOCAL ")
+            }
+        };
+        (sql, Portable::Effect(format!("SELECT set_config('message_store.{name}', '{value}', {is_local})")))
     }
 }
+
+const CANONICAL: u32 = 5;
 
 /// The id in one of the spellings that Postgres reads.
 fn spell(id: u128, spelling: u32) -> String {
