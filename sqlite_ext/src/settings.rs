@@ -86,6 +86,11 @@ fn set_config<'a>(connection: &Rc<Connection>, arguments: &'a Arguments<'a>) -> 
     let mut settings = connection.settings.borrow_mut();
     if connection.db.is_autocommit() {
         settings.end_transaction();
+        if is_local {
+            // Its transaction is this statement: all that is left of it is that the name is known.
+            settings.values.entry(name).or_default();
+            return Ok(value.into());
+        }
     }
     if is_local {
         let before = settings.get(&name).unwrap_or_default().to_owned();

@@ -6,6 +6,7 @@ use message_store_tests::consumer::{Consumer, Polling, Seen, Source, of_source, 
 use message_store_tests::race::{Plan, Run, messages, run};
 use message_store_tests::{Session, Store, Target, writer};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -24,6 +25,12 @@ const SOURCES: [Source; 6] = [
     Source::Member(BUSY, 1, 3),
     Source::Member(BUSY, 2, 3),
 ];
+
+/// One stress at a time: all of them together have more connections than the cluster takes.
+fn alone() -> MutexGuard<'static, ()> {
+    static ONE: Mutex<()> = Mutex::new(());
+    ONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 fn store(append_lock: &str) -> Store {
     let store = Store::fresh(Target::Ours);
@@ -126,6 +133,7 @@ fn switching(mut session: Session, done: &AtomicBool) {
 
 #[test]
 fn nothing_is_missed_while_the_option_is_switched() {
+    let _alone = alone();
     let store = store("stream");
     let pollings = [Polling::EachByItself, Polling::Several("READ COMMITTED"), Polling::Several("REPEATABLE READ")];
     let consumers = consumers(|| store.session(), &pollings);
@@ -137,6 +145,7 @@ fn nothing_is_missed_while_the_option_is_switched() {
 /// Transactions that do not end would keep the option from being switched.
 #[test]
 fn nothing_is_missed_in_one_long_transaction() {
+    let _alone = alone();
     let store = store("stream");
     let pollings = ["READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"].map(Polling::AllInOne);
     let consumers = consumers(|| store.session(), &pollings);
@@ -146,6 +155,7 @@ fn nothing_is_missed_in_one_long_transaction() {
 /// What the horizon prevents, or else the tests above prove nothing.
 #[test]
 fn without_the_horizon_messages_are_missed() {
+    let _alone = alone();
     let store = store("stream");
     let naive = || {
         let mut session = store.superuser();

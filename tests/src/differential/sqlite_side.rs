@@ -68,9 +68,6 @@ impl SqliteSide {
         }
         self.compared += 1;
         let result = self.compare(operation, outcome, postgres);
-        if matches!(operation.portable, Portable::Effect(_)) && !self.in_transaction {
-            self.end_local_settings();
-        }
         match control {
             "BEGIN" => self.in_transaction = true,
             "ROLLBACK TO SAVEPOINT s" if outcome.result.is_ok() => self.take_back(&mut postgres.main),
