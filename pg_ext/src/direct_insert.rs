@@ -10,6 +10,7 @@ use pgrx::pg_sys::{self, Datum, Oid};
 
 use crate::namespace::Store;
 use crate::postgres_error::protect;
+use crate::row_memory::RowMemory;
 use crate::spi::text_datum;
 use crate::table_layout::{self, Index, Insert, column};
 
@@ -49,7 +50,7 @@ pub fn insert(store: &Store, stream_name: &[u8], rows: &[Row<'_>]) -> Option<Vec
         protect(|| {
             raw::PreventCommandIfReadOnly(c"INSERT".as_ptr());
             raw::PreventCommandIfParallelMode(c"INSERT".as_ptr());
-            let mut table = Table::open(store.table, insert, stream_category);
+            let table = Table::open(store.table, insert, stream_category);
             for ((row, correlation), global_position) in rows.iter().zip(&correlations).zip(&mut global_positions) {
                 *global_position = table.add(row, *correlation);
             }
@@ -107,7 +108,7 @@ struct Table {
     category: Datum,
     command: pg_sys::CommandId,
     /// What is made for a row lives here.
-    memory: pg_sys::MemoryContext,
+    memory: RowMemory,
 }
 
 const ROW_EXCLUSIVE: i32 = pg_sys::RowExclusiveLock.cast_signed();
@@ -125,13 +126,7 @@ impl Table {
                 sequence: insert.sequence,
                 category,
                 command: raw::GetCurrentCommandId(true),
-                memory: raw::AllocSetContextCreateInternal(
-                    pg_sys::CurrentMemoryContext,
-                    c"message_store row".as_ptr(),
-                    pg_sys::ALLOCSET_DEFAULT_MINSIZE as usize,
-                    pg_sys::ALLOCSET_DEFAULT_INITSIZE as usize,
-                    pg_sys::ALLOCSET_DEFAULT_MAXSIZE as usize,
-                ),
+                memory: RowMemory::new(),
             }
         }
     }
@@ -140,65 +135,65 @@ impl Table {
     ///
     /// # Safety
     /// As for `open`.
-    unsafe fn add(&mut self, row: &Row<'_>, correlation: Option<Datum>) -> i64 {
+    unsafe fn add(&self, row: &Row<'_>, correlation: Option<Datum>) -> i64 {
         // SAFETY: values and flags are for all columns; the tuple lives until its entries have been made.
         unsafe {
-            let before = pg_sys::CurrentMemoryContext;
-            pg_sys::CurrentMemoryContext = self.memory;
-            let sequence = Datum::from(self.sequence);
-            let global_position = raw::DirectFunctionCall1Coll(Some(raw::nextval_oid), pg_sys::InvalidOid, sequence);
-            let position = Datum::from(row.position);
-            let time = row.time.unwrap_or_else(|| raw::GetCurrentTransactionStartTimestamp());
-            let id = Datum::from(row.id.as_ptr());
-            let or_null = |value: Option<Datum>| value.unwrap_or_else(Datum::null);
-            let stream_name = or_null(row.stream_name);
-            let mut values = [
-                global_position,
-                position,
-                Datum::from(time),
-                stream_name,
-                or_null(row.kind),
-                or_null(row.data),
-                or_null(row.metadata),
-                id,
-            ];
-            let mut nulls = [false; column::COUNT];
-            nulls[5] = row.data.is_none();
-            nulls[6] = row.metadata.is_none();
-            let tuple = raw::heap_form_tuple((*self.table).rd_att, values.as_mut_ptr(), nulls.as_mut_ptr());
-            (*tuple).t_tableOid = (*self.table).rd_id;
-            raw::heap_insert(self.table, tuple, self.command, 0, null_mut());
-            for (index, relation) in self.indexes {
-                let mut nulls = [false; 3];
-                let (mut key, unique) = match index {
-                    Index::GlobalPosition => ([global_position, Datum::null(), Datum::null()], true),
-                    Index::Id => ([id, Datum::null(), Datum::null()], true),
-                    Index::Stream => ([stream_name, position, Datum::null()], true),
-                    Index::Category => {
-                        nulls[2] = correlation.is_none();
-                        ([self.category, global_position, or_null(correlation)], false)
-                    }
-                };
-                let check = if unique {
-                    pg_sys::IndexUniqueCheck::UNIQUE_CHECK_YES
-                } else {
-                    pg_sys::IndexUniqueCheck::UNIQUE_CHECK_NO
-                };
-                // A btree makes no use of the description of an index, the last argument.
-                raw::index_insert(
-                    relation,
-                    key.as_mut_ptr(),
-                    nulls.as_mut_ptr(),
-                    &raw mut (*tuple).t_self,
-                    self.table,
-                    check,
-                    false,
-                    null_mut(),
-                );
-            }
-            pg_sys::CurrentMemoryContext = before;
-            raw::MemoryContextReset(self.memory);
-            global_position.value().cast_signed() as i64
+            self.memory.within(|| {
+                let sequence = Datum::from(self.sequence);
+                let global_position =
+                    raw::DirectFunctionCall1Coll(Some(raw::nextval_oid), pg_sys::InvalidOid, sequence);
+                let position = Datum::from(row.position);
+                let time = row.time.unwrap_or_else(|| raw::GetCurrentTransactionStartTimestamp());
+                let id = Datum::from(row.id.as_ptr());
+                let or_null = |value: Option<Datum>| value.unwrap_or_else(Datum::null);
+                let stream_name = or_null(row.stream_name);
+                let mut values = [
+                    global_position,
+                    position,
+                    Datum::from(time),
+                    stream_name,
+                    or_null(row.kind),
+                    or_null(row.data),
+                    or_null(row.metadata),
+                    id,
+                ];
+                let mut nulls = [false; column::COUNT];
+                // Data and metadata, counted from 0.
+                nulls[5] = row.data.is_none();
+                nulls[6] = row.metadata.is_none();
+                let tuple = raw::heap_form_tuple((*self.table).rd_att, values.as_mut_ptr(), nulls.as_mut_ptr());
+                (*tuple).t_tableOid = (*self.table).rd_id;
+                raw::heap_insert(self.table, tuple, self.command, 0, null_mut());
+                for (index, relation) in self.indexes {
+                    let mut nulls = [false; 3];
+                    let (mut key, unique) = match index {
+                        Index::GlobalPosition => ([global_position, Datum::null(), Datum::null()], true),
+                        Index::Id => ([id, Datum::null(), Datum::null()], true),
+                        Index::Stream => ([stream_name, position, Datum::null()], true),
+                        Index::Category => {
+                            nulls[2] = correlation.is_none();
+                            ([self.category, global_position, or_null(correlation)], false)
+                        }
+                    };
+                    let check = if unique {
+                        pg_sys::IndexUniqueCheck::UNIQUE_CHECK_YES
+                    } else {
+                        pg_sys::IndexUniqueCheck::UNIQUE_CHECK_NO
+                    };
+                    // A btree makes no use of the description of an index, the last argument.
+                    raw::index_insert(
+                        relation,
+                        key.as_mut_ptr(),
+                        nulls.as_mut_ptr(),
+                        &raw mut (*tuple).t_self,
+                        self.table,
+                        check,
+                        false,
+                        null_mut(),
+                    );
+                }
+                global_position.value().cast_signed() as i64
+            })
         }
     }
 
@@ -207,7 +202,7 @@ impl Table {
     unsafe fn close(self) {
         // SAFETY: what was opened; the locks stay until the transaction ends.
         unsafe {
-            raw::MemoryContextDelete(self.memory);
+            self.memory.delete();
             for (_, index) in self.indexes {
                 raw::index_close(index, NO_LOCK);
             }
@@ -220,8 +215,8 @@ mod raw {
     use std::ffi::{c_char, c_int};
 
     use pgrx::pg_sys::{
-        BulkInsertState, CommandId, Datum, FunctionCallInfo, HeapTuple, IndexInfo, IndexUniqueCheck, ItemPointer,
-        MemoryContext, Oid, PGFunction, Relation, Size, TimestampTz, TupleDesc,
+        BulkInsertState, CommandId, Datum, FunctionCallInfo, HeapTuple, IndexInfo, IndexUniqueCheck, ItemPointer, Oid,
+        PGFunction, Relation, TimestampTz, TupleDesc,
     };
 
     unsafe extern "C-unwind" {
@@ -234,15 +229,6 @@ mod raw {
         pub fn table_close(table: Relation, lock: c_int);
         pub fn index_open(index: Oid, lock: c_int) -> Relation;
         pub fn index_close(index: Relation, lock: c_int);
-        pub fn AllocSetContextCreateInternal(
-            parent: MemoryContext,
-            name: *const c_char,
-            least: Size,
-            first: Size,
-            most: Size,
-        ) -> MemoryContext;
-        pub fn MemoryContextReset(context: MemoryContext);
-        pub fn MemoryContextDelete(context: MemoryContext);
         pub fn DirectFunctionCall1Coll(function: PGFunction, collation: Oid, argument: Datum) -> Datum;
         pub fn nextval_oid(fcinfo: FunctionCallInfo) -> Datum;
         pub fn heap_form_tuple(descriptor: TupleDesc, values: *mut Datum, nulls: *mut bool) -> HeapTuple;

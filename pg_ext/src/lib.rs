@@ -33,6 +33,7 @@ mod position_hints;
 mod postgres_error;
 mod registry;
 mod report;
+mod row_memory;
 mod rows;
 mod set_namespace_option;
 mod setting_guard;

@@ -3,6 +3,7 @@
 use pgrx::pg_sys::{self, Datum};
 
 use crate::jsonb_text;
+use crate::row_memory::RowMemory;
 use crate::rows::Rows;
 use crate::table_layout::column;
 use crate::text_buffer::{TextBuffer, varlena_header};
@@ -12,7 +13,7 @@ pub struct MessageRow {
     store: *mut pg_sys::Tuplestorestate,
     descriptor: pg_sys::TupleDesc,
     /// What is unpacked for a row lives here.
-    memory: pg_sys::MemoryContext,
+    memory: RowMemory,
     id: IdText,
     data: TextBuffer,
     metadata: TextBuffer,
@@ -25,16 +26,10 @@ impl MessageRow {
     /// Must run inside [`crate::postgres_error::protect`], as must all of its functions.
     pub unsafe fn new(rows: &Rows) -> Self {
         let (store, descriptor) = rows.store();
-        // SAFETY: plain calls; the context ends with the current one, if not before.
+        // SAFETY: as the caller's.
         unsafe {
-            let memory = raw::AllocSetContextCreateInternal(
-                pg_sys::CurrentMemoryContext,
-                c"message_store row".as_ptr(),
-                pg_sys::ALLOCSET_DEFAULT_MINSIZE as usize,
-                pg_sys::ALLOCSET_DEFAULT_INITSIZE as usize,
-                pg_sys::ALLOCSET_DEFAULT_MAXSIZE as usize,
-            );
-            Self { store, descriptor, memory, id: IdText::new(), data: TextBuffer::new(), metadata: TextBuffer::new() }
+            let (data, metadata) = (TextBuffer::new(), TextBuffer::new());
+            Self { store, descriptor, memory: RowMemory::new(), id: IdText::new(), data, metadata }
         }
     }
 
@@ -43,30 +38,26 @@ impl MessageRow {
     /// # Safety
     /// As for `new`; there must be values and flags for all columns.
     pub unsafe fn put(&mut self, values: *const Datum, nulls: *const bool) {
+        let Self { store, descriptor, memory, id, data, metadata } = self;
         // SAFETY: as the caller's. The tuple store copies the row.
         unsafe {
             let value = |column: i16| *values.offset(isize::from(column) - 1);
             let is_null = |column: i16| *nulls.offset(isize::from(column) - 1);
-            let before = pg_sys::CurrentMemoryContext;
-            pg_sys::CurrentMemoryContext = self.memory;
             let (no_data, no_metadata) = (is_null(column::DATA), is_null(column::METADATA));
-            let id = self.id.write(value(column::ID));
-            let data = json(&mut self.data, no_data, value(column::DATA));
-            let metadata = json(&mut self.metadata, no_metadata, value(column::METADATA));
-            let mut row = [
-                id,
-                value(column::STREAM_NAME),
-                value(column::TYPE),
-                value(column::POSITION),
-                value(column::GLOBAL_POSITION),
-                data,
-                metadata,
-                value(column::TIME),
-            ];
-            let mut row_nulls = [false, false, false, false, false, no_data, no_metadata, false];
-            raw::tuplestore_putvalues(self.store, self.descriptor, row.as_mut_ptr(), row_nulls.as_mut_ptr());
-            pg_sys::CurrentMemoryContext = before;
-            raw::MemoryContextReset(self.memory);
+            memory.within(|| {
+                let mut row = [
+                    id.write(value(column::ID)),
+                    value(column::STREAM_NAME),
+                    value(column::TYPE),
+                    value(column::POSITION),
+                    value(column::GLOBAL_POSITION),
+                    json(data, no_data, value(column::DATA)),
+                    json(metadata, no_metadata, value(column::METADATA)),
+                    value(column::TIME),
+                ];
+                let mut row_nulls = [false, false, false, false, false, no_data, no_metadata, false];
+                raw::tuplestore_putvalues(*store, *descriptor, row.as_mut_ptr(), row_nulls.as_mut_ptr());
+            });
         }
     }
 
@@ -75,8 +66,8 @@ impl MessageRow {
     /// # Safety
     /// As for `new`.
     pub unsafe fn finish(self) {
-        // SAFETY: nothing in it is used any more.
-        unsafe { raw::MemoryContextDelete(self.memory) };
+        // SAFETY: as the caller's.
+        unsafe { self.memory.delete() };
     }
 }
 
@@ -116,20 +107,9 @@ impl IdText {
 }
 
 mod raw {
-    use std::ffi::c_char;
-
-    use pgrx::pg_sys::{Datum, MemoryContext, Size, TupleDesc, Tuplestorestate};
+    use pgrx::pg_sys::{Datum, TupleDesc, Tuplestorestate};
 
     unsafe extern "C-unwind" {
-        pub fn AllocSetContextCreateInternal(
-            parent: MemoryContext,
-            name: *const c_char,
-            least: Size,
-            first: Size,
-            most: Size,
-        ) -> MemoryContext;
-        pub fn MemoryContextReset(context: MemoryContext);
-        pub fn MemoryContextDelete(context: MemoryContext);
         pub fn tuplestore_putvalues(
             store: *mut Tuplestorestate,
             descriptor: TupleDesc,
