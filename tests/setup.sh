@@ -155,6 +155,9 @@ bench_peers() {
     done
 }
 
+# A registry that does not answer is given up on after a minute, and asked again.
+export npm_config_fetch_timeout=60000
+
 mkdir -p "$deps"
 if [ "${1:-}" = bench ]; then
     bench_peers
