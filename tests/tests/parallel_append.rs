@@ -5,7 +5,7 @@
 use message_store_tests::consumer::{Consumer, Polling, Seen, Source, of_source, streams_are_gapless};
 use message_store_tests::race::{Plan, Run, messages, run};
 use message_store_tests::writer::{self, Deeds};
-use message_store_tests::{Session, Store, Target};
+use message_store_tests::{Cluster, Session, Store, Target};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::sleep;
 use std::time::Duration;
@@ -27,6 +27,8 @@ const SOURCES: [Source; 6] = [
 ];
 
 fn store(append_lock: &str) -> Store {
+    // Each test has 16 writers, of two connections each, and up to 18 consumers.
+    Cluster::shared_with(&["fsync=off", "shared_buffers=16MB", "max_connections=200"]);
     let store = Store::fresh(Target::Ours);
     store.superuser().ok(&format!(
         "SELECT create_namespace('tenant-a'); SELECT grant_namespace('tenant-a', 'message_store');
