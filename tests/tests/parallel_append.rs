@@ -4,9 +4,9 @@
 
 use message_store_tests::consumer::{Consumer, Polling, Seen, Source, of_source, streams_are_gapless};
 use message_store_tests::race::{Plan, Run, messages, run};
-use message_store_tests::{Session, Store, Target, writer};
+use message_store_tests::writer::{self, Deeds};
+use message_store_tests::{Cluster, Session, Store, Target};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -26,13 +26,9 @@ const SOURCES: [Source; 6] = [
     Source::Member(BUSY, 2, 3),
 ];
 
-/// One stress at a time: all of them together have more connections than the cluster takes.
-fn alone() -> MutexGuard<'static, ()> {
-    static ONE: Mutex<()> = Mutex::new(());
-    ONE.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 fn store(append_lock: &str) -> Store {
+    // Each test has 16 writers, of two connections each, and up to 18 consumers.
+    Cluster::shared_with(&["fsync=off", "shared_buffers=16MB", "max_connections=200"]);
     let store = Store::fresh(Target::Ours);
     store.superuser().ok(&format!(
         "SELECT create_namespace('tenant-a'); SELECT grant_namespace('tenant-a', 'message_store');
@@ -78,24 +74,11 @@ fn stress(
     target: usize,
     consumers: Vec<(Source, Polling, bool, Consumer)>,
     beside: impl FnOnce(&AtomicBool) + Send,
-) -> Vec<Reader> {
+) -> (Vec<Reader>, Deeds) {
     let plan = Plan { store, namespace: NAMESPACE, categories: &CATEGORIES, streams: 40, writers: WRITERS, target };
     let (readers, consumers): (Vec<_>, Vec<_>) =
         consumers.into_iter().map(|(source, polling, direct, consumer)| ((source, polling, direct), consumer)).unzip();
     let Run { seen, deeds, committed } = run(&plan, consumers, beside);
-    for deed in [
-        "single statements",
-        "batches",
-        "commits",
-        "rollbacks",
-        "savepoints kept",
-        "savepoints rolled back and written again",
-        "prepared transactions",
-        "transactions of 70 categories",
-        "deadlock victims",
-    ] {
-        assert!(deeds.contains_key(deed), "no {deed}");
-    }
     let mut superuser = store.superuser();
     assert_eq!(superuser.number(&format!("SELECT count(*) FROM {TABLE}")), committed as i64);
     streams_are_gapless(&mut superuser, TABLE);
@@ -103,7 +86,7 @@ fn stress(
         let who = format!("{source:?}, {polling:?}, direct access {direct}");
         Reader { who, seen, written: of_source(&mut superuser, TABLE, source) }
     };
-    readers.into_iter().zip(seen).map(reader).collect()
+    (readers.into_iter().zip(seen).map(reader).collect(), deeds)
 }
 
 fn nobody_missed_anything(readers: &[Reader]) {
@@ -133,29 +116,39 @@ fn switching(mut session: Session, done: &AtomicBool) {
 
 #[test]
 fn nothing_is_missed_while_the_option_is_switched() {
-    let _alone = alone();
     let store = store("stream");
     let pollings = [Polling::EachByItself, Polling::Several("READ COMMITTED"), Polling::Several("REPEATABLE READ")];
     let consumers = consumers(|| store.session(), &pollings);
     let admin = store.superuser();
-    let readers = stress(&store, messages(8_000, 200_000), consumers, |done| switching(admin, done));
+    let (readers, deeds) = stress(&store, messages(8_000, 200_000), consumers, |done| switching(admin, done));
     nobody_missed_anything(&readers);
+    for deed in [
+        "single statements",
+        "batches",
+        "commits",
+        "rollbacks",
+        "savepoints kept",
+        "savepoints rolled back and written again",
+        "prepared transactions",
+        "transactions of 70 categories",
+        "deadlock victims",
+    ] {
+        assert!(deeds.contains_key(deed), "no {deed}");
+    }
 }
 
 /// Transactions that do not end would keep the option from being switched.
 #[test]
 fn nothing_is_missed_in_one_long_transaction() {
-    let _alone = alone();
     let store = store("stream");
     let pollings = ["READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"].map(Polling::AllInOne);
     let consumers = consumers(|| store.session(), &pollings);
-    nobody_missed_anything(&stress(&store, messages(4_000, 50_000), consumers, |_| ()));
+    nobody_missed_anything(&stress(&store, messages(4_000, 50_000), consumers, |_| ()).0);
 }
 
 /// What the horizon prevents, or else the tests above prove nothing.
 #[test]
 fn without_the_horizon_messages_are_missed() {
-    let _alone = alone();
     let store = store("stream");
     let naive = || {
         let mut session = store.superuser();
@@ -163,7 +156,7 @@ fn without_the_horizon_messages_are_missed() {
         session
     };
     let pollings = [Polling::EachByItself, Polling::Several("REPEATABLE READ")];
-    let readers = stress(&store, messages(4_000, 20_000), consumers(naive, &pollings), |_| ());
+    let (readers, _) = stress(&store, messages(4_000, 20_000), consumers(naive, &pollings), |_| ());
     for reader in readers {
         eprintln!("{}: {} of {} missed", reader.who, reader.missed(), reader.written.len());
         assert!(reader.missed() > 0, "{} missed nothing", reader.who);
