@@ -52,6 +52,9 @@ pub fn insert(store: &Store, stream_name: &[u8], rows: &[Row<'_>]) -> Option<Vec
             raw::PreventCommandIfParallelMode(c"INSERT".as_ptr());
             let table = Table::open(store.table, insert, stream_category);
             for ((row, correlation), global_position) in rows.iter().zip(&correlations).zip(&mut global_positions) {
+                if pg_sys::InterruptPending != 0 {
+                    raw::ProcessInterrupts();
+                }
                 *global_position = table.add(row, *correlation);
             }
             table.close();
@@ -222,6 +225,7 @@ mod raw {
     unsafe extern "C-unwind" {
         pub fn PreventCommandIfReadOnly(command: *const c_char);
         pub fn PreventCommandIfParallelMode(command: *const c_char);
+        pub fn ProcessInterrupts();
         pub fn CommandCounterIncrement();
         pub fn GetCurrentCommandId(used: bool) -> CommandId;
         pub fn GetCurrentTransactionStartTimestamp() -> TimestampTz;

@@ -65,6 +65,9 @@ pub enum AsOf {
 /// Reads, and adds the rows to `rows`; false where the table is left to a statement. The caller has locked the table
 /// and checked the privileges.
 pub fn read(store: &Store, read: &Read<'_>, rows: &Rows) -> bool {
+    if !rows.has_message_columns() {
+        return false;
+    }
     scan(store, read, |scan| {
         // SAFETY: the context of protect, and a scan of a table of messages.
         unsafe { scan.pass_on(read, rows) };
@@ -75,6 +78,9 @@ pub fn read(store: &Store, read: &Read<'_>, rows: &Rows) -> bool {
 /// The last message of a stream, added to `rows`; false where the table is left to a statement. The caller has locked the
 /// table and checked the privileges.
 pub fn read_last(store: &Store, stream_name: Text<'_>, rows: &Rows) -> bool {
+    if !rows.has_message_columns() {
+        return false;
+    }
     last(store, stream_name, |scan, read| {
         // SAFETY: the context of protect, and a scan of a table of messages.
         unsafe { scan.pass_on(read, rows) }

@@ -61,13 +61,16 @@ impl Watch {
     /// Takes note of a row's transaction.
     ///
     /// # Safety
-    /// The slot must hold a row of a heap table, and this must run inside [`protect`].
+    /// The slot must hold a row of a heap table, in a buffer that it has pinned, and this must run inside [`protect`].
     pub unsafe fn see(&mut self, slot: *mut pg_sys::TupleTableSlot) {
         // SAFETY: such a slot's tuple points at the row's header, in a buffer that the slot has pinned.
         unsafe {
             let tuple = (*slot.cast::<pg_sys::HeapTupleTableSlot>()).tuple;
             let header = &*(*tuple).t_data;
             if header.t_infomask & FROZEN == FROZEN {
+                // Freezing does not wait for the commit's flush, but it is logged behind the commit, on the row's page.
+                let page = (*slot.cast::<pg_sys::BufferHeapTupleTableSlot>()).buffer;
+                self.needed = self.needed.max(raw::BufferGetLSNAtomic(page));
                 return;
             }
             let writer = header.t_choice.t_heap.t_xmin;
@@ -136,7 +139,11 @@ pub fn flush_visible() {
         loop {
             // Where ids go round, the first ones of a group are no transactions'.
             let id = TransactionId::from(transaction).max(pg_sys::FirstNormalTransactionId);
-            needed = needed.max(protect(|| raw::TransactionIdGetCommitLSN(id)));
+            // Not TransactionIdGetCommitLSN: that remembers what it last said of a transaction, and another one of the
+            // group may have committed since.
+            let mut group = 0;
+            protect(|| raw::TransactionIdGetStatus(id, &mut group));
+            needed = needed.max(group);
             let step = GROUP - transaction % GROUP;
             if next.into_inner().wrapping_sub(transaction) <= step {
                 break;
@@ -153,11 +160,13 @@ pub fn flush_visible() {
 /// page's header instead, up to which nothing can be flushed.
 fn end_of_log() -> XLogRecPtr {
     const PAGE: u64 = pg_sys::XLOG_BLCKSZ as u64;
-    /// The headers of a page, and of a segment's first page.
-    const HEADERS: [u64; 2] = [24, 40];
+    /// The header of a page, and of a segment's first page.
+    const HEADER: u64 = 24;
+    const SEGMENT_HEADER: u64 = 40;
     // SAFETY: reads shared state.
-    let next = unsafe { pg_sys::GetXLogInsertRecPtr() };
-    if HEADERS.contains(&(next % PAGE)) { next - next % PAGE } else { next }
+    let (next, segment) =
+        unsafe { (pg_sys::GetXLogInsertRecPtr(), i64::from(pg_sys::wal_segment_size).cast_unsigned()) };
+    if next % PAGE == HEADER || next % segment == SEGMENT_HEADER { next - next % PAGE } else { next }
 }
 
 fn flush(to: XLogRecPtr) {
@@ -166,9 +175,11 @@ fn flush(to: XLogRecPtr) {
 }
 
 mod raw {
-    use pgrx::pg_sys::{TransactionId, XLogRecPtr};
+    use pgrx::pg_sys::{Buffer, TransactionId, XLogRecPtr, XidStatus};
 
     unsafe extern "C-unwind" {
+        pub fn BufferGetLSNAtomic(buffer: Buffer) -> XLogRecPtr;
+        pub fn TransactionIdGetStatus(transaction: TransactionId, lsn: *mut XLogRecPtr) -> XidStatus;
         pub fn TransactionIdGetCommitLSN(transaction: TransactionId) -> XLogRecPtr;
         pub fn XLogFlush(to: XLogRecPtr);
     }

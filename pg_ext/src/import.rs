@@ -12,7 +12,7 @@ use crate::call::{Answer, Call, sql_functions};
 use crate::namespace::{self, Store, Use};
 use crate::spi::{LatestSnapshot, Parameter, Spi, connected, text_datum};
 use crate::statements::Statement;
-use crate::{arrays, horizon};
+use crate::{arrays, durability, horizon};
 
 sql_functions! {
     "message_store_import_messages" => import_messages;
@@ -32,7 +32,8 @@ fn import_messages(call: &Call<'_>) -> Result<Answer> {
     connected(|spi| {
         let (Some(first), Some(last)) = (messages.first(), messages.last()) else { return Ok(()) };
         let drawn = horizon::last_position_drawn(&store)?;
-        check(spi, &store, &messages, first, drawn)?;
+        // A refusal speaks of messages that must be durable then.
+        check(spi, &store, &messages, first, drawn).inspect_err(|_| durability::flush_visible())?;
         horizon::mark_all(&store, first.message.global_position.min(drawn.unwrap_or(0) + 1));
         insert(spi, &store, &messages);
         let next = last.message.global_position.max(drawn.unwrap_or(0));

@@ -6,6 +6,7 @@ use pgrx::pg_sys;
 
 use crate::call::Call;
 use crate::postgres_error::protect;
+use crate::table_layout::column;
 
 /// The rows that a call answers with.
 pub struct Rows {
@@ -27,6 +28,13 @@ impl Rows {
     pub(crate) fn store(&self) -> (*mut pg_sys::Tuplestorestate, pg_sys::TupleDesc) {
         // SAFETY: the result was set up in `of` and lives as long as the call.
         unsafe { ((*self.result).setResult, (*self.result).setDesc) }
+    }
+
+    /// Whether the result has as many columns as the type `message` is created with.
+    pub(crate) fn has_message_columns(&self) -> bool {
+        let (_, descriptor) = self.store();
+        // SAFETY: the result's descriptor lives as long as the call.
+        usize::try_from(unsafe { (*descriptor).natts }) == Ok(column::COUNT)
     }
 
     /// A receiver that adds what a query returns.

@@ -204,7 +204,22 @@ unsafe fn adds_nothing(relation: pg_sys::Relation) -> bool {
         let constraints = check_constraints(relation);
         columns.len() == column::COUNT
             && columns.iter().all(|column| !column.attisdropped && column.attgenerated == 0 && column.attidentity == 0)
-            && constraints.iter().all(|constraint| CStr::from_ptr(constraint.ccname) == BY_STREAM)
+            && constraints
+                .iter()
+                .all(|constraint| CStr::from_ptr(constraint.ccname) == BY_STREAM && is_true(constraint))
+    }
+}
+
+/// Whether a constraint allows every row.
+///
+/// # Safety
+/// It must be one of an open relation.
+unsafe fn is_true(constraint: &pg_sys::ConstrCheck) -> bool {
+    // SAFETY: the text is an expression tree that Postgres has written.
+    unsafe {
+        as_node::<pg_sys::Const>(pg_sys::stringToNode(constraint.ccbin).cast()).is_some_and(|value| {
+            value.consttype == pg_sys::BOOLOID && !value.constisnull && value.constvalue.value() != 0
+        })
     }
 }
 

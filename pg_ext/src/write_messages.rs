@@ -12,7 +12,7 @@ use crate::namespace::{self, Store};
 use crate::spi::{Parameter, connected, text_datum};
 use crate::statements::Statement;
 use crate::stream_version::version_to_write_after;
-use crate::{arrays, commit_pipelining, write};
+use crate::{arrays, commit_pipelining, durability, write};
 
 sql_functions! {
     "message_store_write_messages" => write_messages;
@@ -47,6 +47,8 @@ fn insert(
     messages: &[Message],
 ) -> Result<Vec<i64>> {
     if messages.is_empty() {
+        // The answer confirms the version, and no commit of this call's will flush it.
+        durability::flush_visible();
         return Ok(Vec::new());
     }
     if let Some(stream_name) = stream_name {

@@ -127,7 +127,8 @@ fn tells() -> Vec<(String, Option<&'static str>)> {
             Some("23505"),
         ),
     ];
-    reads.into_iter().chain([(condition, None)]).chain(errors).collect()
+    let nothing_written = "SELECT write_messages('account-1', '[]')".to_owned();
+    reads.into_iter().chain([(condition, None), (nothing_written, None)]).chain(errors).collect()
 }
 
 /// Writes a message that nothing flushes, of which [`tells`] tell. It is the last in its stream and has the id.

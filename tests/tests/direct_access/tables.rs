@@ -18,6 +18,11 @@ const fn table(name: &'static str, setup: &'static str) -> Table {
 pub const TABLES: &[Table] = &[
     table("as created", ""),
     table(
+        "another constraint under the name of the option's",
+        "ALTER TABLE messages ADD CONSTRAINT message_store_append_lock_stream CHECK (position < 3)",
+    ),
+    table("a type of message with one attribute more", "ALTER TYPE message ADD ATTRIBUTE more text"),
+    table(
         "a trigger that changes and drops rows",
         "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
            IF NEW.type = 'dropped' THEN RETURN NULL; END IF;
