@@ -1,12 +1,12 @@
 //! The lock under which writers of a category exclude each other until their transactions end.
 
 use message_store_core::{Result, hash::hash_64, lock_key::category_lock_key, stream_name};
-use pgrx::pg_sys::{self, Datum};
+use pgrx::pg_sys::Datum;
 
 use crate::call::{Answer, Call, Text, sql_functions};
+use crate::lock_tag::{self, Mode};
 use crate::namespace::{self, Store};
 use crate::notices;
-use crate::postgres_error::protect;
 
 sql_functions! {
     "message_store_acquire_lock" => acquire_lock;
@@ -21,11 +21,8 @@ fn acquire_lock(call: &Call<'_>) -> Result<Answer> {
 /// Waits for the lock of a stream's category and returns the category's hash. NULL locks nothing.
 pub fn lock_category_of(store: &Store, stream_name: Option<Text<'_>>) -> Option<i64> {
     if let Some(name) = stream_name {
-        let key = Datum::from(category_key(store, stream_name::category(name.bytes())));
-        // SAFETY: a plain call of a function with one bigint argument.
-        unsafe {
-            protect(|| raw::DirectFunctionCall1Coll(Some(raw::pg_advisory_xact_lock_int8), pg_sys::InvalidOid, key))
-        };
+        let key = category_key(store, stream_name::category(name.bytes()));
+        lock_tag::acquire(&lock_tag::advisory(key), Mode::Exclusive);
     }
     say(stream_name)
 }
@@ -41,13 +38,4 @@ pub fn say(stream_name: Option<Text<'_>>) -> Option<i64> {
     let hash = category.map(hash_64);
     notices::acquire_lock(stream_name, category, hash);
     hash
-}
-
-mod raw {
-    use pgrx::pg_sys::{Datum, FunctionCallInfo, Oid, PGFunction};
-
-    unsafe extern "C-unwind" {
-        pub fn DirectFunctionCall1Coll(function: PGFunction, collation: Oid, argument: Datum) -> Datum;
-        pub fn pg_advisory_xact_lock_int8(fcinfo: FunctionCallInfo) -> Datum;
-    }
 }
