@@ -56,7 +56,7 @@ test-long: setup install-for-tests ## Longer runs: 100,000 differential operatio
 
 # The clients' own time is in the rates, so they are optimised; over all crates at once it would take minutes.
 .PHONY: bench
-bench: setup install-for-tests ## Speed beside genuine Message DB, half an hour, into docs/benchmarks.md; BENCH="write read-stream" picks
+bench: setup install-for-tests ## Speed beside genuine Message DB, about half an hour, into docs/benchmarks.md; BENCH="write read-stream" picks
 	tests/setup.sh bench
 	PG_CONFIG=$(TEST_PG_CONFIG) CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
 		cargo run --quiet --release -p message-store-tests --bin bench -- $(BENCH)

@@ -1,8 +1,8 @@
 //! jsonb as its canonical text, the one that `jsonb_out` gives.
 //!
-//! Most of a large read is spent here, so this walks the stored form itself: two to four times as fast as Postgres'
-//! function, which goes through an iterator, a value and a formatted append for each token. Numbers other than short
-//! ones, and what is nested deeper than anybody nests, are still left to it.
+//! A large read spends much of its time on this, so it walks the stored form itself, where Postgres' function goes
+//! through an iterator, a value and a formatted append for each token. Numbers other than short ones, and what is
+//! nested deeper than anybody nests, are still left to it.
 
 use std::ffi::c_char;
 
