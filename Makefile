@@ -44,8 +44,9 @@ sqlite: ## Build the SQLite extension: target/release/libmessage_store_sqlite.so
 quickstart: ## A store in an SQLite file, statement by statement; needs only Rust and a C compiler
 	cargo run --quiet --release -p message-store-sqlite --example quickstart
 
+# test-in-server comes last: it installs a debug build, which no speed may be read off.
 .PHONY: test
-test: setup lint test-core test-sqlite test-docs test-postgres bench-smoke ## Everything that a change must pass; installs what is missing first
+test: setup lint test-core test-sqlite test-docs test-postgres bench-smoke test-in-server ## Everything that a change must pass; installs what is missing first
 
 .PHONY: test-long
 test-long: setup install-for-tests ## Longer runs: 100,000 differential operations, 300,000 raced messages, 60 crashes, 2,000 cycles and 50 kills
@@ -92,10 +93,13 @@ test-docs: install-for-tests ## Every example of the documentation, against what
 	/usr/bin/python3 -B tests/docs/check.py
 
 .PHONY: test-postgres
-test-postgres: install-for-tests ## The extension beside genuine Message DB, on both ways to the table, then its own tests inside the server
+test-postgres: install-for-tests ## The extension beside genuine Message DB, on both ways to the table
 	PG_CONFIG=$(TEST_PG_CONFIG) cargo test --quiet -p message-store-tests
 	PG_CONFIG=$(TEST_PG_CONFIG) MESSAGE_STORE_SETTINGS=message_store.direct_access=off \
 		cargo test --quiet -p message-store-tests $(addprefix --test ,$(BY_STATEMENTS))
+
+.PHONY: test-in-server
+test-in-server: ## The extension's own tests, inside the server; leaves a debug build installed
 	cd pg_ext && cargo pgrx test pg15
 
 .PHONY: install-for-tests
