@@ -55,6 +55,10 @@ test-long: setup install-for-tests ## Longer runs: 100,000 differential operatio
 		--test crash --test direct_access -- --nocapture
 	tests/sqlite/run.sh long
 
+.PHONY: test-mutations
+test-mutations: setup ## Breaks promises on purpose, and shows which test notices; half an hour
+	PG_CONFIG=$(TEST_PG_CONFIG) tests/mutations/run.py
+
 # The clients' own time is in the rates, so they are optimised; over all crates at once it would take minutes.
 .PHONY: bench
 bench: setup install-for-tests ## Speed beside genuine Message DB, about half an hour, into docs/benchmarks.md; BENCH="write read-stream" picks

@@ -13,6 +13,8 @@ A page's examples are its fenced blocks. They run in the order of the page:
     ```python          by python3, in a process of its own
     ```text            right below one of them: the output that it must have
 
+The tests that docs/guarantees.md names must exist.
+
 A block without a text block below it may print what it likes, but no error. Every other block is left alone. The
 SQLite ones run in a folder of their own that has cargo's target folder in it; without the library (make sqlite) or the
 sqlite3 shell they are left out, and the last line says so.
@@ -193,6 +195,23 @@ def check(name, write):
     return agree, differ, left_out
 
 
+def missing_tests():
+    """The tests that the page of guarantees names and that are not there."""
+    with open(os.path.join(REPOSITORY, "docs", "guarantees.md")) as file:
+        named = re.findall(r"`(\w+)::(\w+)`", file.read())
+    for suite, test in named:
+        if suite == "suite":
+            continue
+        folder, ending, start = ("sqlite", "py", "def") if suite.startswith("test_") else ("tests", "rs", "fn")
+        path = os.path.join(REPOSITORY, "tests", folder, f"{suite}.{ending}")
+        text = ""
+        if os.path.exists(path):
+            with open(path) as file:
+                text = file.read()
+        if not re.search(rf"\b{start} {test}\(", text):
+            yield f"{suite}::{test}"
+
+
 def main(arguments):
     write = "--write" in arguments
     pages = [argument for argument in arguments if argument != "--write"] or PAGES
@@ -202,8 +221,11 @@ def main(arguments):
             sys.exit(f"no such page: {name}")
         counts = check(name, write)
         agree, differ, left_out = agree + counts[0], differ + counts[1], left_out + counts[2]
+    missing = list(missing_tests())
+    for test in missing:
+        print(f"MISSING, and named in docs/guarantees.md: {test}")
     print(f"{agree} examples agree, {differ} differ, {left_out} left out")
-    return 1 if differ else 0
+    return 1 if differ or missing else 0
 
 
 if __name__ == "__main__":
