@@ -46,7 +46,7 @@ quickstart: ## A store in an SQLite file, statement by statement; needs only Rus
 
 # test-in-server comes last: it installs a debug build, which no speed may be read off.
 .PHONY: test
-test: setup lint test-core test-sqlite test-docs test-postgres bench-smoke test-in-server ## Everything that a change must pass; installs what is missing first
+test: setup lint test-core test-sqlite test-docs test-postgres bench-smoke test-packaging test-in-server ## Everything that a change must pass; installs what is missing first
 
 .PHONY: test-long
 test-long: setup install-for-tests ## Longer runs: 100,000 differential operations, 300,000 raced messages, 60 crashes, 2,000 cycles and 50 kills
@@ -54,6 +54,7 @@ test-long: setup install-for-tests ## Longer runs: 100,000 differential operatio
 	PG_CONFIG=$(TEST_PG_CONFIG) MESSAGE_STORE_LONG=1 cargo test -p message-store-tests --test all_messages_race --test parallel_append \
 		--test crash --test direct_access -- --nocapture
 	tests/sqlite/run.sh long
+	PG_CONFIG=$(TEST_PG_CONFIG) tests/packaging/run.sh long
 
 .PHONY: test-mutations
 test-mutations: setup ## Breaks promises on purpose, and shows which test notices; half an hour
@@ -105,6 +106,16 @@ test-postgres: install-for-tests ## The extension beside genuine Message DB, on 
 .PHONY: test-in-server
 test-in-server: ## The extension's own tests, inside the server; leaves a debug build installed
 	cd pg_ext && cargo pgrx test pg15
+
+.PHONY: packages
+packages: ## The wheel, the npm package and the Debian package, into dist
+	packaging/python/build.sh dist
+	packaging/npm/build.sh dist
+	PG_CONFIG=$(TEST_PG_CONFIG) packaging/debian/build.sh dist
+
+.PHONY: test-packaging
+test-packaging: ## Each package built, installed somewhere clean and used
+	PG_CONFIG=$(TEST_PG_CONFIG) tests/packaging/run.sh
 
 .PHONY: install-for-tests
 install-for-tests:
