@@ -100,6 +100,14 @@ pub enum Error {
     UnknownNamespaceOption(Option<String>),
     #[error("Invalid value for append_lock: {} (category or stream)", or_null(.0))]
     InvalidAppendLock(Option<String>),
+    #[error("Invalid value for notify: {} (on or off)", or_null(.0))]
+    InvalidNotify(Option<String>),
+    #[error("Consumer must not be empty")]
+    ConsumerMustNotBeEmpty,
+    #[error("null value in column \"position\" of relation \"consumer_positions\" violates not-null constraint")]
+    NullConsumerPosition,
+    #[error("Message does not exist: {}", or_null(.0))]
+    MessageDoesNotExist(Option<String>),
     #[error("invalid input syntax for type bigint: \"{0}\"")]
     InvalidInteger(String),
     #[error("value \"{0}\" is out of range for type bigint")]
@@ -118,7 +126,7 @@ impl Error {
             Self::NegativeLimit => "2201W",
             Self::InvalidId(_) | Self::InvalidInteger(_) | Self::InvalidBoolean(_) => "22P02",
             Self::UnknownSetting(_) | Self::RoleDoesNotExist(_) => "42704",
-            Self::NullValue(_) => "23502",
+            Self::NullValue(_) | Self::NullConsumerPosition => "23502",
             Self::DuplicateId(_) => "23505",
             Self::InvalidJson { sqlstate, .. } => sqlstate,
             _ => "P0001",

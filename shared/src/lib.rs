@@ -11,6 +11,7 @@
 pub mod arguments;
 pub mod batch;
 pub mod consumer_group;
+pub mod consumer_position;
 pub mod error;
 pub mod expected_version;
 pub mod hash;
@@ -19,6 +20,7 @@ pub mod lock_key;
 pub mod message_id;
 pub mod namespace_name;
 pub mod namespace_option;
+pub mod retention;
 pub mod stream_name;
 pub mod time;
 

@@ -7,6 +7,8 @@ use crate::error::{Error, Result, text};
 pub enum NamespaceOption {
     /// `append_lock`: what a writer locks.
     AppendLock(AppendLock),
+    /// `notify`: whether a transaction that writes tells who listens, once a category. Off by default.
+    Notify(bool),
 }
 
 /// What excludes writers of one category from each other.
@@ -34,6 +36,9 @@ pub fn check(option: Option<&[u8]>, value: Option<&[u8]>) -> Result<NamespaceOpt
         (Some(b"append_lock"), Some(b"category")) => Ok(NamespaceOption::AppendLock(AppendLock::Category)),
         (Some(b"append_lock"), Some(b"stream")) => Ok(NamespaceOption::AppendLock(AppendLock::Stream)),
         (Some(b"append_lock"), value) => Err(Error::InvalidAppendLock(value.map(text))),
+        (Some(b"notify"), Some(b"on")) => Ok(NamespaceOption::Notify(true)),
+        (Some(b"notify"), Some(b"off")) => Ok(NamespaceOption::Notify(false)),
+        (Some(b"notify"), value) => Err(Error::InvalidNotify(value.map(text))),
         (option, _) => Err(Error::UnknownNamespaceOption(option.map(text))),
     }
 }
@@ -55,8 +60,19 @@ mod tests {
     }
 
     #[test]
+    fn notify_is_on_or_off() {
+        for (value, is_on) in [(&b"on"[..], true), (b"off", false)] {
+            assert_eq!(check(Some(b"notify"), Some(value)), Ok(NamespaceOption::Notify(is_on)));
+        }
+        for (value, printed) in [(None, "<NULL>"), (Some(&b"ON"[..]), "ON")] {
+            let error = check(Some(b"notify"), value).expect_err("refused").to_string();
+            assert_eq!(error, format!("Invalid value for notify: {printed} (on or off)"));
+        }
+    }
+
+    #[test]
     fn there_is_no_other_option() {
-        for (option, printed) in [(None, "<NULL>"), (Some(&b"notify"[..]), "notify")] {
+        for (option, printed) in [(None, "<NULL>"), (Some(&b"append"[..]), "append")] {
             let error = check(option, Some(b"on")).expect_err("refused").to_string();
             assert_eq!(error, format!("Unknown namespace option: {printed}"));
         }
