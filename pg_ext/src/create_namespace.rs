@@ -51,7 +51,12 @@ fn register_namespace(call: &Call<'_>) -> Result<Answer> {
     let refused = || if recorded.is_some() { exists() } else { Error::NotAMessageStore(name.to_owned()) };
     let schema = schema_oid(name).ok_or_else(refused)?;
     if recorded.is_some() && recorded == schema_owner(schema) {
-        return Err(exists());
+        // SAFETY: reads the backend's state.
+        let is_own = recorded == Some(unsafe { pg_sys::GetUserId() });
+        // One that an earlier release has made is completed.
+        let created =
+            if is_own { connected(|spi| store_objects::create_missing(spi, name, schema))? } else { Vec::new() };
+        return if created.is_empty() { Err(exists()) } else { Ok(Some(text_datum(name.as_bytes()))) };
     }
     check_ownership(schema, name);
     store_objects::check_table(name, schema)?;

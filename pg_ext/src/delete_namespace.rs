@@ -86,6 +86,11 @@ fn clear_namespace(call: &Call<'_>) -> Result<Answer> {
         let count = Statement::MessageCount.plan(spi, &store);
         let removed = spi.bigint_at(&LatestSnapshot::push(), count, &[]);
         spi.script(&format!("TRUNCATE \"{}\".messages RESTART IDENTITY", store.namespace));
+        for table in ["stream_heads", "consumer_positions"] {
+            if relation_oid(table, store.schema).is_some() {
+                spi.script(&format!("TRUNCATE \"{}\".{table}", store.namespace));
+            }
+        }
         Ok(removed)
     })?;
     Ok(removed.map(Datum::from))

@@ -15,13 +15,25 @@ sql_functions! {
     "message_store_revoke_namespace" => revoke_namespace;
 }
 
+/// What a role is let do; each with what the ones before it have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Mode {
+    /// Read messages, and record positions as a consumer.
+    Read,
+    /// Write messages.
+    Write,
+    /// Remove and redact messages.
+    Admin,
+}
+
 /// `grant_namespace(name, role, mode)`: the name.
 fn grant_namespace(call: &Call<'_>) -> Result<Answer> {
     let name = call.text(0);
     let name = namespace_name::check(name.as_deref())?;
-    let write = match call.text(2).map(|mode| mode.bytes()) {
-        Some(b"read") => false,
-        Some(b"write") => true,
+    let mode = match call.text(2).map(|mode| mode.bytes()) {
+        Some(b"read") => Mode::Read,
+        Some(b"write") => Mode::Write,
+        Some(b"admin") => Mode::Admin,
         mode => return Err(Error::InvalidGrantMode(mode.map(|mode| String::from_utf8_lossy(mode).into_owned()))),
     };
     let store = find(name)?;
@@ -29,7 +41,7 @@ fn grant_namespace(call: &Call<'_>) -> Result<Answer> {
     let role = role_name(call.text(1))?;
     connected(|spi| {
         let role = quoted(&role);
-        let relations = readable(&store);
+        let relations = relations(&store);
         // Whoever may use the functions' schema already needs no grant on it, which the caller may not be able to give.
         let usable = spi.text_of(
             "SELECT pg_catalog.has_schema_privilege($1::pg_catalog.name, 'message_store', 'USAGE')",
@@ -41,9 +53,20 @@ fn grant_namespace(call: &Call<'_>) -> Result<Answer> {
         spi.script(&format!("GRANT USAGE ON SCHEMA \"{name}\" TO {role}"));
         spi.script(&format!("GRANT SELECT ON {relations} TO {role}"));
         spi.script(&format!("GRANT SELECT ON SEQUENCE \"{name}\".{} TO {role}", store_objects::SEQUENCE));
-        if write {
+        let has = |table| store_objects::existing(store.schema).any(|name| name == table);
+        if has("consumer_positions") {
+            // Whoever reads keeps its own position.
+            spi.script(&format!("GRANT INSERT, UPDATE ON \"{name}\".consumer_positions TO {role}"));
+        }
+        if mode >= Mode::Write {
             spi.script(&format!("GRANT INSERT ON \"{name}\".messages TO {role}"));
             spi.script(&format!("GRANT USAGE ON SEQUENCE \"{name}\".{} TO {role}", store_objects::SEQUENCE));
+        }
+        if mode == Mode::Admin {
+            spi.script(&format!("GRANT UPDATE, DELETE ON \"{name}\".messages TO {role}"));
+            if has("stream_heads") {
+                spi.script(&format!("GRANT INSERT, UPDATE ON \"{name}\".stream_heads TO {role}"));
+            }
         }
         Ok(())
     })?;
@@ -59,7 +82,7 @@ fn revoke_namespace(call: &Call<'_>) -> Result<Answer> {
     let role = role_name(call.text(1))?;
     connected(|spi| {
         let role = quoted(&role);
-        let relations = readable(&store);
+        let relations = relations(&store);
         spi.script(&format!("REVOKE ALL ON {relations} FROM {role}"));
         spi.script(&format!("REVOKE ALL ON SEQUENCE \"{name}\".{} FROM {role}", store_objects::SEQUENCE));
         if name != namespace_name::DEFAULT {
@@ -83,12 +106,10 @@ fn role_name(argument: Option<Text<'_>>) -> Result<String> {
     }
 }
 
-/// What a reader reads: the table, and those of the views that there are.
-fn readable(store: &Store) -> String {
-    let views = store_objects::existing_views(store.schema);
-    let relations: Vec<_> =
-        std::iter::once("messages").chain(views).map(|name| format!("\"{}\".{name}", store.namespace)).collect();
-    relations.join(", ")
+/// The tables and views that there are.
+fn relations(store: &Store) -> String {
+    let names = store_objects::existing(store.schema);
+    names.map(|name| format!("\"{}\".{name}", store.namespace)).collect::<Vec<_>>().join(", ")
 }
 
 /// A name as an SQL identifier.

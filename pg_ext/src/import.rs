@@ -1,6 +1,7 @@
 //! `import_messages`.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use message_store_core::batch::{ImportedMessage, ImportedMessageReader, Order};
 use message_store_core::{Result, expected_version::NO_STREAM};
@@ -12,7 +13,7 @@ use crate::call::{Answer, Call, sql_functions};
 use crate::namespace::{self, Store, Use};
 use crate::spi::{LatestSnapshot, Parameter, Spi, connected, text_datum};
 use crate::statements::Statement;
-use crate::{arrays, durability, horizon};
+use crate::{arrays, durability, horizon, notify, stream_heads};
 
 sql_functions! {
     "message_store_import_messages" => import_messages;
@@ -36,6 +37,7 @@ fn import_messages(call: &Call<'_>) -> Result<Answer> {
         check(spi, &store, &messages, first, drawn).inspect_err(|_| durability::flush_visible())?;
         horizon::mark_all(&store, first.message.global_position.min(drawn.unwrap_or(0) + 1));
         insert(spi, &store, &messages);
+        notify::categories_of(&store, messages.iter().map(|message| message.message.stream_name.as_slice()));
         let next = last.message.global_position.max(drawn.unwrap_or(0));
         spi.run(
             Statement::SetGlobalPosition.plan(spi, &store),
@@ -52,15 +54,22 @@ fn import_messages(call: &Call<'_>) -> Result<Answer> {
 fn check(spi: &Spi, store: &Store, messages: &[Message], first: &Message, drawn: Option<i64>) -> Result<()> {
     let any_message = Statement::AnyMessage.plan(spi, store);
     let snapshot = LatestSnapshot::push();
-    let taken = spi.bigint_at(&snapshot, any_message, &[]).and(drawn);
+    // Consumers have passed what was removed as well.
+    let is_empty = spi.bigint_at(&snapshot, any_message, &[]).is_none() && !stream_heads::is_any(store)?;
+    let taken = if is_empty { None } else { drawn };
     first.message.check_global_position(taken)?;
     let mut versions: HashMap<&[u8], i64> = HashMap::new();
     let plan = Statement::StreamVersion.plan(spi, store);
     for Message { message, .. } in messages {
-        let version = versions.entry(&message.stream_name).or_insert_with(|| {
-            let value = Some(text_datum(&message.stream_name));
-            spi.bigint_at(&snapshot, plan, &[Parameter { kind: VARCHAROID, value }]).unwrap_or(NO_STREAM)
-        });
+        let version = match versions.entry(&message.stream_name) {
+            Entry::Occupied(version) => version.into_mut(),
+            Entry::Vacant(unknown) => {
+                let name = text_datum(&message.stream_name);
+                let last = spi.bigint_at(&snapshot, plan, &[Parameter { kind: VARCHAROID, value: Some(name) }]);
+                let version = if last.is_some() { last } else { stream_heads::position(store, name)? };
+                unknown.insert(version.unwrap_or(NO_STREAM))
+            }
+        };
         message.check_position(Some(*version))?;
         *version = message.position;
     }

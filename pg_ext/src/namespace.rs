@@ -36,7 +36,11 @@ pub enum Use {
     Write,
     /// It adds messages at positions of its own choice, and nobody else may write meanwhile.
     Import,
-    /// It removes the messages, or the table itself.
+    /// It removes messages of a stream.
+    Remove,
+    /// It changes what a message says.
+    Redact,
+    /// It removes all messages, or the table itself.
     Delete,
 }
 
@@ -81,7 +85,7 @@ impl Use {
     fn lock_mode(self) -> c_int {
         match self {
             Self::Read => pg_sys::AccessShareLock,
-            Self::Write => pg_sys::RowExclusiveLock,
+            Self::Write | Self::Remove | Self::Redact => pg_sys::RowExclusiveLock,
             Self::Import => pg_sys::ShareRowExclusiveLock,
             Self::Delete => pg_sys::AccessExclusiveLock,
         }
@@ -92,6 +96,8 @@ impl Use {
         match self {
             Self::Read => &[pg_sys::ACL_SELECT],
             Self::Write | Self::Import => &[pg_sys::ACL_SELECT, pg_sys::ACL_INSERT],
+            Self::Remove => &[pg_sys::ACL_SELECT, pg_sys::ACL_DELETE],
+            Self::Redact => &[pg_sys::ACL_SELECT, pg_sys::ACL_UPDATE],
             // The owner's, which is checked where it is used.
             Self::Delete => &[],
         }

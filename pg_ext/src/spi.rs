@@ -147,6 +147,13 @@ impl Spi {
         self.execute(plan, &options(parameters, 0, null_mut(), false));
     }
 
+    /// Runs a statement for its effect, and says how many rows it was about.
+    pub fn count(&self, plan: Plan, parameters: &[Parameter]) -> u64 {
+        self.run(plan, parameters);
+        // SAFETY: of the statement just run.
+        unsafe { pg_sys::SPI_processed }
+    }
+
     /// Runs a query and adds what it returns to `rows`.
     pub fn rows(&self, plan: Plan, parameters: &[Parameter], rows: &Rows) {
         let receiver = rows.receiver();

@@ -6,6 +6,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
+use message_store_core::retention::REDACTED;
 use pgrx::pg_sys::{
     self, BOOLOID, INT2OID, INT8ARRAYOID, INT8OID, JSONBARRAYOID, JSONBOID, TEXTARRAYOID, TIMESTAMPARRAYOID,
     UUIDARRAYOID, UUIDOID, VARCHAROID,
@@ -31,6 +32,18 @@ pub enum Statement {
     MessageCount,
     /// Moves the sequence of global positions.
     SetGlobalPosition,
+    /// Removes the messages of a stream up to a position.
+    Remove,
+    /// Keeps the version of a stream that has no message left.
+    KeepHead,
+    /// Replaces what a message says.
+    Redact,
+    /// Records where a consumer is; no row where it is further already.
+    RecordConsumerPosition,
+    /// Where a consumer is.
+    ConsumerPosition,
+    /// Where the consumers of a category are, or of all, with what is before each.
+    ConsumerPositions,
     /// Some streams, found by skipping through the index.
     StreamPage,
     /// Streams, found by going through all of the index.
@@ -78,7 +91,15 @@ impl Statement {
     }
 
     fn planning(self) -> Planning {
-        if matches!(self, Self::Insert | Self::InsertBatch | Self::Import | Self::MessageCount) {
+        if matches!(
+            self,
+            Self::Insert
+                | Self::InsertBatch
+                | Self::Import
+                | Self::MessageCount
+                | Self::KeepHead
+                | Self::RecordConsumerPosition
+        ) {
             Planning::Free
         } else {
             Planning::ByIndex
@@ -105,6 +126,11 @@ impl Statement {
             ],
             Self::AnyMessage | Self::MessageCount | Self::Categories => &[],
             Self::SetGlobalPosition => &[INT8OID],
+            Self::Remove | Self::KeepHead => &[VARCHAROID, INT8OID],
+            Self::Redact => &[UUIDOID],
+            Self::RecordConsumerPosition => &[VARCHAROID, VARCHAROID, INT8OID, BOOLOID],
+            Self::ConsumerPosition => &[VARCHAROID, VARCHAROID],
+            Self::ConsumerPositions => &[VARCHAROID],
             Self::StreamPage | Self::AllStreams => &[VARCHAROID, BOOLOID, VARCHAROID, INT8OID],
             Self::AllMessages => &[INT8OID, INT8OID, INT8OID],
             Self::StreamMessages => &[VARCHAROID, INT8OID, INT8OID],
@@ -148,6 +174,46 @@ impl Statement {
             Self::SetGlobalPosition => {
                 format!("SELECT pg_catalog.setval('\"{}\".messages_global_position_seq', $1)", store.namespace).into()
             }
+            Self::Remove => format!(
+                "DELETE FROM {messages} WHERE stream_name OPERATOR(pg_catalog.=) $1 \
+                 AND position OPERATOR(pg_catalog.<=) $2"
+            )
+            .into(),
+            Self::KeepHead => format!(
+                "INSERT INTO \"{}\".stream_heads AS head (stream_name, position) VALUES ($1, $2) \
+                 ON CONFLICT (stream_name) DO UPDATE SET position = excluded.position",
+                store.namespace
+            )
+            .into(),
+            Self::Redact => format!(
+                "UPDATE {messages} SET data = '{REDACTED}'::pg_catalog.jsonb, metadata = '{REDACTED}'::pg_catalog.jsonb \
+                 WHERE id OPERATOR(pg_catalog.=) $1"
+            )
+            .into(),
+            Self::RecordConsumerPosition => format!(
+                "INSERT INTO \"{}\".consumer_positions AS stored (category, consumer, position, time) \
+                 VALUES ($1, $2, $3, pg_catalog.timezone('utc', pg_catalog.now())) \
+                 ON CONFLICT (category, consumer) DO UPDATE SET position = excluded.position, time = excluded.time \
+                 WHERE $4 OR stored.position OPERATOR(pg_catalog.<=) excluded.position RETURNING stored.position",
+                store.namespace
+            )
+            .into(),
+            Self::ConsumerPosition => format!(
+                "SELECT position FROM \"{}\".consumer_positions \
+                 WHERE category OPERATOR(pg_catalog.=) $1 AND consumer OPERATOR(pg_catalog.=) $2",
+                store.namespace
+            )
+            .into(),
+            Self::ConsumerPositions => format!(
+                "SELECT c.category::pg_catalog.varchar, c.consumer::pg_catalog.varchar, c.position, (\
+                 SELECT pg_catalog.count(*) FROM {messages} AS m \
+                 WHERE message_store.category(m.stream_name) OPERATOR(pg_catalog.=) c.category \
+                 AND m.global_position OPERATOR(pg_catalog.>) c.position), c.time \
+                 FROM \"{}\".consumer_positions AS c WHERE $1 IS NULL OR c.category OPERATOR(pg_catalog.=) $1 \
+                 ORDER BY c.category COLLATE pg_catalog.\"C\", c.consumer COLLATE pg_catalog.\"C\"",
+                store.namespace
+            )
+            .into(),
             Self::StreamPage => stream_page(&messages).into(),
             Self::AllStreams => format!(
                 "SELECT stream_name::pg_catalog.varchar, pg_catalog.max(position), pg_catalog.count(*) \

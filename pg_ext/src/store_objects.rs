@@ -37,7 +37,7 @@ macro_rules! relation {
 }
 
 /// Every relation of a store, in the order in which they are created.
-const RELATIONS: [Relation; 10] = [
+const RELATIONS: [Relation; 12] = [
     relation!(Table "messages", "table"),
     relation!(Index "messages_id"),
     relation!(Index "messages_stream"),
@@ -48,14 +48,20 @@ const RELATIONS: [Relation; 10] = [
     relation!(View "type_stream_summary"),
     relation!(View "category_type_summary"),
     relation!(View "type_category_summary"),
+    relation!(Table "stream_heads"),
+    relation!(Table "consumer_positions"),
 ];
 
+/// The table of messages.
+pub const MESSAGES: &str = "messages";
 /// The sequence that the table's first column owns.
 pub const SEQUENCE: &str = "messages_global_position_seq";
 
 /// The constraint that a table has while its writers lock by stream. It allows every row: what it does is be there, in
 /// the relation cache of every connection, in each dump, and changed only under an exclusive lock.
 pub const BY_STREAM: &CStr = c"message_store_append_lock_stream";
+/// Likewise, while they tell who listens.
+pub const NOTIFIES: &CStr = c"message_store_notify";
 
 const ROLE_GRANTS: &str = include_str!("../../sql/postgres/store/role_grants.sql");
 
@@ -63,7 +69,7 @@ const ROLE_GRANTS: &str = include_str!("../../sql/postgres/store/role_grants.sql
 pub fn create_missing(spi: &Spi, schema: &str, oid: pg_sys::Oid) -> Result<Vec<&'static Relation>> {
     let missing: Vec<&'static Relation> =
         RELATIONS.iter().filter(|relation| relation_oid(relation.name, oid).is_none()).collect();
-    if missing.iter().all(|relation| relation.kind != Kind::Table) {
+    if missing.iter().all(|relation| relation.name != MESSAGES) {
         check_table(schema, oid)?;
     }
     let _settings = search_path(schema);
@@ -76,6 +82,11 @@ pub fn create_missing(spi: &Spi, schema: &str, oid: pg_sys::Oid) -> Result<Vec<&
 /// The names of all relations of a store.
 pub fn names() -> impl Iterator<Item = &'static str> {
     RELATIONS.iter().map(|relation| relation.name).chain([SEQUENCE])
+}
+
+/// The names of the tables of a store.
+fn tables() -> impl Iterator<Item = &'static str> {
+    RELATIONS.iter().filter(|relation| relation.kind == Kind::Table).map(|relation| relation.name)
 }
 
 /// The names of the views of a store.
@@ -92,7 +103,9 @@ pub fn drop_store(spi: &Spi, schema: &str, cascade: bool) {
     for view in views() {
         spi.script(&format!("DROP VIEW IF EXISTS \"{schema}\".{view}"));
     }
-    spi.script(&format!("DROP TABLE IF EXISTS \"{schema}\".messages"));
+    for table in tables() {
+        spi.script(&format!("DROP TABLE IF EXISTS \"{schema}\".{table}"));
+    }
     spi.script(&format!("DROP SCHEMA \"{schema}\""));
 }
 
@@ -113,7 +126,9 @@ pub fn detach_from_extension(spi: &Spi, schema: &str, created: &[&Relation]) {
         match relation.kind {
             Kind::Table => {
                 detach("TABLE", relation.name);
-                detach("SEQUENCE", SEQUENCE);
+                if relation.name == MESSAGES {
+                    detach("SEQUENCE", SEQUENCE);
+                }
             }
             Kind::View => detach("VIEW", relation.name),
             // An index goes with its table.
@@ -164,7 +179,7 @@ fn search_path(schema: &str) -> SettingGuard {
     SettingGuard::set(&[(c"search_path", &value)])
 }
 
-/// Those of the store's views that a schema has.
-pub fn existing_views(schema: pg_sys::Oid) -> impl Iterator<Item = &'static str> {
-    views().filter(move |view| relation_oid(view, schema).is_some())
+/// Those of the store's tables and views that a schema has.
+pub fn existing(schema: pg_sys::Oid) -> impl Iterator<Item = &'static str> {
+    tables().chain(views()).filter(move |name| relation_oid(name, schema).is_some())
 }

@@ -13,7 +13,7 @@ use pgrx::pg_sys::{self, Oid};
 
 use crate::namespace::{Store, schema_oid};
 use crate::settings;
-use crate::store_objects::BY_STREAM;
+use crate::store_objects::{BY_STREAM, NOTIFIES};
 
 /// The columns by their numbers, which every table of messages has in this order.
 pub mod column {
@@ -55,6 +55,8 @@ pub struct Layout {
     pub is_self_contained: bool,
     /// What its writers lock.
     pub append_lock: AppendLock,
+    /// Whether they tell who listens.
+    pub notify: bool,
 }
 
 /// What adding rows takes.
@@ -158,7 +160,8 @@ fn look(table: Oid) -> Layout {
             indexes: slots,
             insert: insert.flatten(),
             is_self_contained,
-            append_lock: append_lock(relation),
+            append_lock: if has_constraint(relation, BY_STREAM) { AppendLock::Stream } else { AppendLock::Category },
+            notify: has_constraint(relation, NOTIFIES),
         };
         pg_sys::table_close(relation, pg_sys::NoLock.cast_signed());
         layout
@@ -206,7 +209,7 @@ unsafe fn adds_nothing(relation: pg_sys::Relation) -> bool {
             && columns.iter().all(|column| !column.attisdropped && column.attgenerated == 0 && column.attidentity == 0)
             && constraints
                 .iter()
-                .all(|constraint| CStr::from_ptr(constraint.ccname) == BY_STREAM && is_true(constraint))
+                .all(|constraint| OPTIONS.contains(&CStr::from_ptr(constraint.ccname)) && is_true(constraint))
     }
 }
 
@@ -236,13 +239,16 @@ unsafe fn check_constraints<'a>(relation: pg_sys::Relation) -> &'a [pg_sys::Cons
     }
 }
 
+/// The constraints that are options.
+const OPTIONS: [&CStr; 2] = [BY_STREAM, NOTIFIES];
+
+/// Whether an option is set.
+///
 /// # Safety
 /// The relation must be open.
-unsafe fn append_lock(relation: pg_sys::Relation) -> AppendLock {
+unsafe fn has_constraint(relation: pg_sys::Relation, name: &CStr) -> bool {
     // SAFETY: as the caller's; names are NUL-terminated.
-    let by_stream =
-        unsafe { check_constraints(relation).iter().any(|constraint| CStr::from_ptr(constraint.ccname) == BY_STREAM) };
-    if by_stream { AppendLock::Stream } else { AppendLock::Category }
+    unsafe { check_constraints(relation).iter().any(|constraint| CStr::from_ptr(constraint.ccname) == name) }
 }
 
 /// Every index of the table, and which of a store's it is.

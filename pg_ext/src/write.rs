@@ -9,7 +9,7 @@ use crate::namespace::{self, Store, Use};
 use crate::spi::{Parameter, connected};
 use crate::statements::Statement;
 use crate::stream_version::version_to_write_after;
-use crate::{append_lock, commit_pipelining, durability, horizon, lock, notices, table_layout};
+use crate::{append_lock, commit_pipelining, durability, horizon, lock, notices, notify, table_layout};
 
 sql_functions! {
     "message_store_write_message" => write_message;
@@ -30,13 +30,14 @@ fn write_message(call: &Call<'_>) -> Result<Answer> {
     };
     let expected = call.int8(5);
     let store = begin(store, message.stream_name)?;
-    let version = version_to_write_after(&store, message.stream_name);
+    let version = version_to_write_after(&store, message.stream_name)?;
     let position = next_position(message.stream_name, version, expected)?;
     let id = match message.id {
         Some(id) => message_id::parse(id.bytes())?,
         None => message_id::generate(),
     };
     insert(&store, &message, id.as_bytes(), position)?;
+    notify::category_of(&store, message.stream_name);
     commit_pipelining::after_write();
     notices::write_message(&message, expected, version.unwrap_or(expected_version::NO_STREAM), position);
     Ok(Some(Datum::from(position)))

@@ -12,7 +12,7 @@ use crate::namespace::{self, Store};
 use crate::spi::{Parameter, connected, text_datum};
 use crate::statements::Statement;
 use crate::stream_version::version_to_write_after;
-use crate::{arrays, commit_pipelining, durability, write};
+use crate::{arrays, commit_pipelining, durability, notify, write};
 
 sql_functions! {
     "message_store_write_messages" => write_messages;
@@ -26,7 +26,7 @@ fn write_messages(call: &Call<'_>) -> Result<Answer> {
     let messages = batch::read::<NewMessageReader>(call.jsonb(1), |_| Ok(()))?;
     let stream_name = call.text(0);
     let store = write::begin(store, stream_name)?;
-    let version = version_to_write_after(&store, stream_name);
+    let version = version_to_write_after(&store, stream_name)?;
     let position = write::next_position(stream_name, version, call.int8(2))?;
     let ids = messages.iter().map(|message| message.message.id()).collect::<Result<Vec<_>>>()?;
     let count = i64::try_from(messages.len()).unwrap_or(i64::MAX);
@@ -34,6 +34,9 @@ fn write_messages(call: &Call<'_>) -> Result<Answer> {
     let global_positions = insert(&store, stream_name, position, &ids, &messages)?;
     if global_positions.len() != ids.len() {
         return Err(Error::MessagesKeptBack { given: ids.len(), written: global_positions.len() });
+    }
+    if !messages.is_empty() {
+        notify::category_of(&store, stream_name);
     }
     commit_pipelining::after_write();
     Ok(Some(to_jsonb(&answer(position, &ids, &global_positions))))

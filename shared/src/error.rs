@@ -62,6 +62,8 @@ pub enum Error {
         "Namespace does not exist: message_store (SELECT message_store.create_namespace('message_store') creates it)"
     )]
     DefaultStoreMissing,
+    #[error("Namespace lacks what this release needs: {namespace} (its owner completes it: {call})", namespace = .0, call = completes(.0))]
+    NamespaceIsIncomplete(String),
     #[error("Namespace already exists: {0}")]
     NamespaceExists(String),
     #[error(
@@ -141,6 +143,12 @@ impl Error {
             _ => None,
         }
     }
+}
+
+/// The call that creates what is missing of a namespace.
+fn completes(namespace: &str) -> String {
+    let function = if namespace == crate::namespace_name::DEFAULT { "create_namespace" } else { "register_namespace" };
+    format!("SELECT message_store.{function}('{namespace}')")
 }
 
 /// A value for an error text; bytes that are not UTF-8 are replaced.

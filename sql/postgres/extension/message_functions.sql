@@ -52,7 +52,7 @@ CREATE FUNCTION message_store.stream_version(
 ) RETURNS bigint
   LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'message_store_stream_version';
 COMMENT ON FUNCTION message_store.stream_version IS
-  'The position of a stream''s last message, NULL when it has none';
+  'The position of the last message that a stream has had, NULL when it never had one';
 
 CREATE FUNCTION message_store.acquire_lock(
   stream_name varchar,
@@ -101,3 +101,48 @@ CREATE FUNCTION message_store.import_messages(messages jsonb, namespace varchar 
   LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'message_store_import_messages';
 COMMENT ON FUNCTION message_store.import_messages IS
   'Adds whole messages of another store, ids, positions and times as they are, and returns how many';
+
+CREATE FUNCTION message_store.delete_stream(stream_name varchar, namespace varchar DEFAULT NULL) RETURNS bigint
+  LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'message_store_delete_stream';
+COMMENT ON FUNCTION message_store.delete_stream IS
+  'Removes every message of a stream and returns how many there were; its version goes on counting';
+
+CREATE FUNCTION message_store.truncate_stream(
+  stream_name varchar,
+  before_position bigint,
+  namespace varchar DEFAULT NULL
+) RETURNS bigint
+  LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'message_store_truncate_stream';
+COMMENT ON FUNCTION message_store.truncate_stream IS
+  'Removes the messages of a stream before a position and returns how many there were; its version goes on counting';
+
+CREATE FUNCTION message_store.redact_message(id varchar, namespace varchar DEFAULT NULL) RETURNS bigint
+  LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'message_store_redact_message';
+COMMENT ON FUNCTION message_store.redact_message IS
+  'Replaces the data and metadata of a message by {"redacted": true} and returns 1';
+
+CREATE FUNCTION message_store.record_consumer_position(
+  category varchar,
+  consumer varchar,
+  "position" bigint,
+  force boolean DEFAULT false,
+  namespace varchar DEFAULT NULL
+) RETURNS bigint
+  LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'message_store_record_consumer_position';
+COMMENT ON FUNCTION message_store.record_consumer_position IS
+  'Stores the global position of the last message that a consumer has processed, never a lower one unless forced, and returns the one stored';
+
+CREATE FUNCTION message_store.consumer_positions(category varchar DEFAULT NULL, namespace varchar DEFAULT NULL)
+  RETURNS TABLE (category varchar, consumer varchar, "position" bigint, lag bigint, "time" timestamp)
+  LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'message_store_consumer_positions';
+COMMENT ON FUNCTION message_store.consumer_positions IS
+  'The recorded positions of consumers, of a category or of all, and how many messages of the category come after each';
+
+CREATE FUNCTION message_store.stats(namespace varchar DEFAULT NULL)
+  RETURNS TABLE (
+    namespace varchar, message_count bigint, stream_count bigint, category_count bigint, last_global_position bigint,
+    last_time timestamp, size_bytes bigint
+  )
+  LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'message_store_stats';
+COMMENT ON FUNCTION message_store.stats IS
+  'What is in a store, in one row; of a large one the numbers of messages, streams and categories are estimates';

@@ -44,7 +44,7 @@ COMMENT ON FUNCTION message_store.list_namespaces IS
 CREATE FUNCTION message_store.grant_namespace(name varchar, role varchar, mode varchar DEFAULT 'read') RETURNS varchar
   LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'message_store_grant_namespace';
 COMMENT ON FUNCTION message_store.grant_namespace IS
-  'Lets a role read a namespace, or with mode write also write to it';
+  'Lets a role read a namespace, with mode write also write to it, with admin also remove and redact messages';
 
 CREATE FUNCTION message_store.revoke_namespace(name varchar, role varchar) RETURNS varchar
   LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'message_store_revoke_namespace';
@@ -54,4 +54,4 @@ COMMENT ON FUNCTION message_store.revoke_namespace IS
 CREATE FUNCTION message_store.set_namespace_option(name varchar, option varchar, value varchar) RETURNS varchar
   LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'message_store_set_namespace_option';
 COMMENT ON FUNCTION message_store.set_namespace_option IS
-  'Sets an option of a namespace: append_lock, category or stream, is what its writers lock; for its owner';
+  'Sets an option of a namespace: append_lock, category or stream, is what its writers lock; notify, on or off, whether they tell who listens; for its owner';
