@@ -302,7 +302,7 @@ fn parameter_list(parameters: &[Parameter]) -> pg_sys::ParamListInfo {
 ///
 /// What is switched off is not forbidden but made to look very dear, so that a plan which needs a sort all the same
 /// would be compiled just in time, for longer than it runs (800 ms to list one stream): hence no `jit` either.
-fn narrow_planning() -> SettingGuard {
+pub fn narrow_planning() -> SettingGuard {
     SettingGuard::set(
         &[c"enable_seqscan", c"enable_bitmapscan", c"enable_sort", c"jit"].map(|setting| (setting, c"off")),
     )
