@@ -8,9 +8,7 @@ pub const REDACTED: &str = r#"{"redacted": true}"#;
 
 /// The stream whose messages are to go. NULL is none.
 pub fn check_stream(stream_name: Option<&[u8]>) -> Result<&[u8]> {
-    stream_name
-        .filter(|&name| !is_category(Some(name)))
-        .ok_or_else(|| Error::MustBeStreamName(stream_name.map(text)))
+    stream_name.filter(|&name| !is_category(Some(name))).ok_or_else(|| Error::MustBeStreamName(stream_name.map(text)))
 }
 
 /// The version of a stream: that of its last message, or, when none is left, the version that it had when the last one

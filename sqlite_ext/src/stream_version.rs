@@ -2,6 +2,8 @@
 
 use std::rc::Rc;
 
+use message_store_core::retention;
+
 use crate::connection::Connection;
 use crate::engine::arguments::Arguments;
 use crate::engine::scalar::{Answer, Purity, Scalar};
@@ -14,8 +16,19 @@ use crate::store::Store;
 pub const FUNCTION: Scalar =
     Scalar { name: "stream_version", arguments: (1, 2), purity: Purity::Direct, work: stream_version_function };
 
-/// The position of the stream's last message; `None` when it has none.
+/// The version of the stream, which outlives its messages; `None` for a stream that never was.
 pub fn stream_version(
+    connection: &Rc<Connection>,
+    store: &Rc<Store>,
+    stream_name: Option<&[u8]>,
+) -> Result<Option<i64>> {
+    let last = last_position(connection, store, stream_name)?;
+    let removed_head = if last.is_none() { removed_head(connection, store, stream_name)? } else { None };
+    Ok(retention::version(last, removed_head))
+}
+
+/// The position of the stream's last message; `None` when it has none.
+pub fn last_position(
     connection: &Rc<Connection>,
     store: &Rc<Store>,
     stream_name: Option<&[u8]>,
@@ -24,7 +37,16 @@ pub fn stream_version(
     connection.query(store, Query::StreamVersion, &[stream_name.into()], |row| row.integer(0))
 }
 
-/// `stream_version(stream_name, namespace)`: the position of the stream's last message, NULL for none.
+/// The version that the stream had when its last message was removed.
+fn removed_head(connection: &Rc<Connection>, store: &Rc<Store>, stream_name: Option<&[u8]>) -> Result<Option<i64>> {
+    match connection.query(store, Query::StreamHead, &[stream_name.into()], |row| row.integer(0)) {
+        // Version 1, which is only read, has no such table.
+        Err(failure) if failure.is_missing_table() && !store.is_checked.get() => Ok(None),
+        head => head,
+    }
+}
+
+/// `stream_version(stream_name, namespace)`: the position of the last message the stream has had, NULL for none.
 fn stream_version_function<'a>(connection: &Rc<Connection>, arguments: &'a Arguments<'a>) -> Result<Answer<'a>> {
     let version = with_store(connection, arguments.text(1), |store| {
         if is_readable(connection, store)? { stream_version(connection, store, arguments.text(0)) } else { Ok(None) }

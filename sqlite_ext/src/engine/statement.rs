@@ -139,6 +139,12 @@ impl Statement {
         unsafe { ffi::sqlite3_column_int64(self.raw(), column) }
     }
 
+    /// A column of the row as a real; 0 when it is none.
+    pub fn real(&self, column: c_int) -> f64 {
+        // SAFETY: the statement is alive; a wrong column is NULL.
+        unsafe { ffi::sqlite3_column_double(self.raw(), column) }
+    }
+
     /// A column of the row as text, `None` when it is NULL.
     pub fn text(&self, column: c_int) -> Option<&[u8]> {
         // SAFETY: the statement is alive, and its row stays until the next `&mut self`. The length is asked for first,
