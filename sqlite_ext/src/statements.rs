@@ -44,13 +44,13 @@ queries! {
     LastGlobalPosition => "last_global_position";
     LastMessage => "last_message";
     LastMessageOfType => "last_message_of_type";
+    LastPosition => "last_position";
     Lock => "lock";
     Namespace => "namespace";
     Namespaces => "namespaces";
     RecordConsumerPosition => "record_consumer_position";
     Redact => "redact";
     Remove => "remove";
-    StreamHead => "stream_head";
     StreamMessages => "stream_messages";
     StreamVersion => "stream_version";
     Streams => "streams";
