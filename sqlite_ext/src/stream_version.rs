@@ -16,7 +16,7 @@ pub const FUNCTION: Scalar =
 
 /// The version of the stream, which outlives its messages; `None` for a stream that never was.
 ///
-/// One statement finds both, a tenth cheaper for a new stream than a second one for the heads.
+/// One statement for both: with a second one for the heads the first write to a stream took a tenth longer.
 pub fn stream_version(
     connection: &Rc<Connection>,
     store: &Rc<Store>,
