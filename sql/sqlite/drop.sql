@@ -5,3 +5,5 @@ DROP VIEW IF EXISTS {schema}"{prefix}type_stream_summary";
 DROP VIEW IF EXISTS {schema}"{prefix}category_type_summary";
 DROP VIEW IF EXISTS {schema}"{prefix}type_category_summary";
 DROP TABLE IF EXISTS {schema}"{prefix}messages";
+DROP TABLE IF EXISTS {schema}"{prefix}message_store_stream_heads";
+DROP TABLE IF EXISTS {schema}"{prefix}message_store_consumer_positions";

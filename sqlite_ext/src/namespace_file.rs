@@ -10,6 +10,7 @@ use rusqlite::ffi;
 use crate::engine::db::{Db, OwnDb};
 use crate::errors::{Failure, Result};
 use crate::schema;
+use crate::store::sql;
 
 /// Creates the file with an empty store in it. There must be no file of that name.
 ///
@@ -36,7 +37,8 @@ pub fn fill(main: Db, path: &Path, store_id: &str) -> Result<()> {
     let mode = main.query("PRAGMA main.journal_mode", &[], |row| row.string(0))?.flatten();
     db.execute_script("BEGIN IMMEDIATE; DROP TABLE IF EXISTS message_store_schema")?;
     schema::create_tables(db, c"main", "", store_id)?;
-    db.execute_script("DELETE FROM sqlite_sequence; COMMIT")?;
+    db.execute_script(&sql(include_str!("../sql/clear.sql"), c"main", ""))?;
+    db.execute_script("COMMIT")?;
     if mode.as_deref() == Some("wal") { db.execute_script("PRAGMA journal_mode = wal") } else { Ok(()) }
 }
 

@@ -192,23 +192,26 @@ fn clear_namespace<'a>(connection: &Rc<Connection>, arguments: &'a Arguments<'a>
             let db = connection.db;
             db.execute(&store.sql("DELETE FROM {schema}\"{prefix}messages\""), &[])?;
             let removed = db.changes();
-            let sequence = store.sql("DELETE FROM {schema}sqlite_sequence WHERE name = '{prefix}messages'");
-            db.execute(&sequence, &[])?;
+            db.execute_script(&store.sql(include_str!("../sql/clear.sql")))?;
             Ok(removed)
         })
     })?;
     Ok(removed.into())
 }
 
-/// `set_namespace_option(name, option, value)`: the value. It is kept, and has no effect: a file has one writer.
+/// `set_namespace_option(name, option, value)`: the value. It is kept, and has no effect: a file has one writer, and
+/// nobody can listen to it.
 fn set_namespace_option<'a>(connection: &Rc<Connection>, arguments: &'a Arguments<'a>) -> Result<Answer<'a>> {
-    let NamespaceOption::AppendLock(lock) = namespace_option::check(arguments.text(1), arguments.text(2))?;
+    let (option, value) = match namespace_option::check(arguments.text(1), arguments.text(2))? {
+        NamespaceOption::AppendLock(lock) => ("append_lock", lock.name()),
+        NamespaceOption::Notify(is_on) => ("notify", if is_on { "on" } else { "off" }),
+    };
     let name = namespace_name::check(arguments.text(0))?;
     with_store(connection, Some(name.as_bytes()), |store| {
         transaction::write(connection, store, || {
-            let update = store.sql("UPDATE {schema}\"{prefix}message_store_schema\" SET append_lock = ?1");
-            connection.db.execute(&update, &[lock.name().into()])
+            let update = store.sql("UPDATE {schema}\"{prefix}message_store_schema\" SET ");
+            connection.db.execute(&format!("{update}{option} = ?1"), &[value.into()])
         })
     })?;
-    Ok(lock.name().into())
+    Ok(value.into())
 }

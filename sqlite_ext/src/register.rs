@@ -11,8 +11,8 @@ use crate::engine::table_function::TableFunction;
 use crate::engine::{closing_hook, scalar, table_function};
 use crate::errors::Result;
 use crate::{
-    all_messages, category_messages, import, last_message, listings, lock, namespace_functions, settings,
-    stream_messages, stream_version, utility, write, write_messages,
+    all_messages, category_messages, consumer_positions, import, last_message, listings, lock, namespace_functions,
+    retention, settings, stats, stream_messages, stream_version, utility, write, write_messages,
 };
 
 /// Adds Message Store's functions to a connection. Nothing is read or written; the first function that writes creates
@@ -52,10 +52,12 @@ fn scalars() -> impl Iterator<Item = &'static Scalar> {
         .chain(&settings::FUNCTIONS)
         .chain(&lock::FUNCTIONS)
         .chain(&namespace_functions::FUNCTIONS)
+        .chain(&retention::FUNCTIONS)
         .chain([&write::FUNCTION, &write_messages::FUNCTION, &import::FUNCTION, &stream_version::FUNCTION])
+        .chain([&consumer_positions::RECORD])
 }
 
-static TABLE_FUNCTIONS: [&TableFunction; 8] = [
+static TABLE_FUNCTIONS: [&TableFunction; 10] = [
     &stream_messages::FUNCTION,
     &category_messages::FUNCTION,
     &all_messages::FUNCTION,
@@ -64,4 +66,6 @@ static TABLE_FUNCTIONS: [&TableFunction; 8] = [
     &listings::LIST_NAMESPACES,
     &listings::LIST_STREAMS,
     &listings::LIST_CATEGORIES,
+    &consumer_positions::CONSUMER_POSITIONS,
+    &stats::FUNCTION,
 ];

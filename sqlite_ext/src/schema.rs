@@ -1,4 +1,4 @@
-//! The tables of a store: making them, and finding them to be of a version this extension knows.
+//! The tables of a store: making them, finding them to be of a version this extension knows, and upgrading older ones.
 
 use std::ffi::CStr;
 use std::rc::Rc;
@@ -11,13 +11,17 @@ use crate::errors::{Failure, Result};
 use crate::statements::Query;
 use crate::store::{Store, sql};
 
-/// The version that this extension creates, and the newest that it knows.
-pub const VERSION: i64 = 1;
+/// The version that this extension creates and writes, and the newest that it knows. Version 1 can be read as it is: it
+/// lacks the heads of emptied streams and the positions of consumers.
+pub const VERSION: i64 = 2;
 
 const STORE: &str = include_str!("../sql/store.sql");
 const MESSAGES: &str = include_str!("../sql/messages.sql");
 const INDEXES: &str = include_str!("../sql/indexes.sql");
 const VIEWS: &str = include_str!("../sql/views.sql");
+const STREAM_HEADS: &str = include_str!("../sql/stream_heads.sql");
+const CONSUMER_POSITIONS: &str = include_str!("../sql/consumer_positions.sql");
+const UPGRADE_1: &str = include_str!("../sql/upgrade_1.sql");
 const NAMESPACES: &str = include_str!("../sql/namespaces.sql");
 const DROP: &str = include_str!("../sql/drop.sql");
 const DROP_STORE: &str = "DROP TABLE IF EXISTS {schema}\"{prefix}message_store_schema\"";
@@ -49,7 +53,7 @@ pub fn create(connection: &Rc<Connection>, store: &Rc<Store>) -> Result<()> {
 
 /// Creates tables, indexes and views where they are not there.
 pub fn create_tables(db: Db, schema: &CStr, prefix: &str, store_id: &str) -> Result<()> {
-    for script in [STORE, MESSAGES, INDEXES, VIEWS] {
+    for script in [STORE, MESSAGES, INDEXES, VIEWS, STREAM_HEADS, CONSUMER_POSITIONS] {
         db.execute_script(&sql(script, schema, prefix))?;
     }
     let insert = "INSERT INTO {schema}\"{prefix}message_store_schema\" (version, store_id, created_at) \
@@ -64,17 +68,46 @@ pub fn drop_tables(db: Db, store: &Store) -> Result<()> {
     if store.has_own_database() { Ok(()) } else { db.execute_script(&store.sql(DROP_STORE)) }
 }
 
-/// Checks, once, that the tables are a store's and not newer than this extension.
+/// Checks that the tables are a store's and not newer than this extension: once, but those of an older version each
+/// time, since any connection may upgrade them.
 pub fn check(connection: &Rc<Connection>, store: &Rc<Store>) -> Result<()> {
     if store.is_checked.get() {
         return Ok(());
     }
-    let Some(identity) = identity(connection, store)? else { return Err(not_a_store(store)) };
-    if identity.version > VERSION {
-        return Err(Failure::newer_schema(&store.namespace, identity.version, VERSION));
+    let version = known_version(connection, store)?;
+    store.is_checked.set(version == VERSION);
+    Ok(())
+}
+
+/// The same for writing: tables of an older version are upgraded. The write lock is held.
+pub fn make_current(connection: &Rc<Connection>, store: &Rc<Store>) -> Result<()> {
+    if store.is_checked.get() {
+        return Ok(());
+    }
+    if known_version(connection, store)? < VERSION {
+        upgrade(connection.db, store)?;
     }
     store.is_checked.set(true);
     Ok(())
+}
+
+fn known_version(connection: &Rc<Connection>, store: &Rc<Store>) -> Result<i64> {
+    match identity(connection, store)?.map(|identity| identity.version) {
+        Some(version) if version > VERSION => Err(Failure::newer_schema(&store.namespace, version, VERSION)),
+        Some(version) => Ok(version),
+        None => Err(not_a_store(store)),
+    }
+}
+
+/// Upgrades the tables of version 1. In the host's transaction it may be cut off between two statements, so each can be
+/// run again, and the version comes last.
+fn upgrade(db: Db, store: &Store) -> Result<()> {
+    db.execute_script(&store.sql(STREAM_HEADS))?;
+    db.execute_script(&store.sql(CONSUMER_POSITIONS))?;
+    if db.prepare(store.sql("SELECT notify FROM {schema}\"{prefix}message_store_schema\"").as_bytes()).is_err() {
+        db.execute_script(&store.sql(UPGRADE_1))?;
+    }
+    db.execute(&store.sql("UPDATE {schema}\"{prefix}message_store_schema\" SET version = ?1"), &[VERSION.into()])
 }
 
 /// What the store says of itself; `None` when it is none.

@@ -20,7 +20,7 @@ pub struct Store {
     pub pool: Pool,
     /// When it was used last, counted in calls.
     pub last_use: Cell<u64>,
-    /// Whether its tables were found to be there, and of a version this extension knows.
+    /// Whether its tables were found to be there, and of this extension's version.
     pub is_checked: Cell<bool>,
     is_detached: Cell<bool>,
 }

@@ -80,7 +80,7 @@ fn last_global_position(connection: &Rc<Connection>, store: &Rc<Store>) -> Resul
 }
 
 /// Takes the write lock before anything is read: a snapshot that another writer has made old cannot be written on,
-/// however long one waits. A store that is not there yet is created.
+/// however long one waits. A store that is not there yet is created, one of an older version upgraded.
 pub fn lock(connection: &Rc<Connection>, store: &Rc<Store>) -> Result<()> {
     let db = connection.db;
     if store.is_checked.get() && db.transaction_state(Some(&store.schema)) == TransactionState::Write {
@@ -93,7 +93,7 @@ pub fn lock(connection: &Rc<Connection>, store: &Rc<Store>) -> Result<()> {
         }
         locked => locked?,
     }
-    schema::check(connection, store)
+    schema::make_current(connection, store)
 }
 
 /// Runs a statement that needs no parameters.

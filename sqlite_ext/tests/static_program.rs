@@ -36,6 +36,17 @@ fn a_duplicate_id_has_its_own_code() {
 }
 
 #[test]
+fn a_deleted_stream_goes_on_counting() {
+    let connection = open();
+    assert_eq!(write(&connection, "account-1", Some(-1)), Ok(0));
+    let removed = connection.query_row("SELECT delete_stream('account-1')", [], |row| row.get::<_, i64>(0));
+    assert_eq!(removed, Ok(1));
+    assert_eq!(write(&connection, "account-1", Some(0)), Ok(1));
+    let sql = "SELECT message_count, stream_count FROM stats()";
+    assert_eq!(connection.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?))), Ok((1_i64, 1_i64)));
+}
+
+#[test]
 fn rows_come_through_a_statement_that_is_used_again() {
     let connection = open();
     for _ in 0..5 {

@@ -2,7 +2,7 @@
 # The SQLite suites, through real hosts: Debian's python3, the sqlite3 shell, Node's better-sqlite3, a Rust program.
 #
 #   tests/sqlite/run.sh          what a change must pass
-#   tests/sqlite/run.sh long     2,000 cycles and 50 kills
+#   tests/sqlite/run.sh long     2,000 cycles, 50 kills, and statistics of 5,000,000 messages
 #
 # Needs Rust, cc, /usr/bin/python3, sqlite3, and for Node node, npm, node's headers and a C++ compiler; without those
 # the Node suite says so and is left out.
@@ -15,7 +15,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 if [ "${1:-}" = long ]; then
-    export MESSAGE_STORE_CYCLES=2000 MESSAGE_STORE_KILLS=50
+    export MESSAGE_STORE_CYCLES=2000 MESSAGE_STORE_KILLS=50 MESSAGE_STORE_STATS_MESSAGES=5000000
 fi
 
 # Each by itself: the loadable library takes SQLite from its host, the static crate brings its own.
@@ -30,7 +30,8 @@ suite() { # a command whose last line says how many passed and failed
     tail -n 1 "$work/output" >> "$work/counts"
 }
 
-suite "$python" -B runner.py test_golden test_corpus test_files test_transactions test_namespaces test_processes test_lifecycle
+suite "$python" -B runner.py test_golden test_corpus test_files test_transactions test_namespaces test_retention \
+    test_consumer_positions test_stats test_upgrade test_processes test_consumers test_lifecycle
 suite ./shell.sh
 
 node_modules() {

@@ -53,6 +53,30 @@ SELECT position, data FROM get_stream_messages('account-9') WHERE namespace = 't
 SQL
 )"
 
+check "remove, redact, follow" \
+'0
+1
+2
+Runtime error near line 4: Wrong expected version: -1 (Stream: gone-1, Stream Version: 1)
+2
+1
+{"redacted": true}
+0
+3
+kept|projection|3|1' "$(shell retention.db <<'SQL'
+SELECT write_message(NULL, 'gone-1', 'T', '{}', NULL, -1);
+SELECT write_message(NULL, 'gone-1', 'T', '{}', NULL, 0);
+SELECT delete_stream('gone-1');
+SELECT write_message(NULL, 'gone-1', 'T', '{}', NULL, -1);
+SELECT write_message(NULL, 'gone-1', 'T', '{}', NULL, 1);
+SELECT redact_message(id) FROM messages;
+SELECT data FROM get_last_stream_message('gone-1');
+SELECT write_message(NULL, 'kept-1', 'T', '{}');
+SELECT record_consumer_position('kept', 'projection', 3);
+SELECT category, consumer, position, lag FROM consumer_positions();
+SQL
+)"
+
 check "two shells at once, neither with a timeout" "200 ok" "$(
     for writer in a b; do
         for _ in $(seq 100); do echo "SELECT write_message(NULL, 'both-1', 'T', '{}');"; done | shell both.db > "$directory/$writer.out" &

@@ -134,16 +134,22 @@ def test_a_newer_schema():
         connection.execute("UPDATE message_store_schema SET version = 99")
         connection.close()
         connection = connect(path)
-        wanted = "Message store is newer than this extension: message_store (schema version 99, the extension knows 1)"
+        wanted = "Message store is newer than this extension: message_store (schema version 99, the extension knows 2)"
         for sql in (
             "SELECT write_message(NULL, 'a-1', 'T', '{}')",
             "SELECT * FROM get_stream_messages('a-1')",
             "SELECT stream_version('a-1')",
             "SELECT * FROM list_streams()",
+            "SELECT * FROM stats()",
+            "SELECT * FROM consumer_positions()",
+            "SELECT record_consumer_position('a', 'c', 1)",
+            "SELECT delete_stream('a-1')",
+            "SELECT truncate_stream('a-1', 1)",
+            "SELECT redact_message(NULL)",
             "SELECT message_store_init()",
         ):
             assert failure(connection, sql) == (wanted, "SQLITE_ERROR"), sql
-        connection.execute("UPDATE message_store_schema SET version = 1")
+        connection.execute("UPDATE message_store_schema SET version = 2")
         assert write(connection, "a-1") == 1
         other = sqlite3.connect(f"{path}-namespaces/t.db")
         other.execute("UPDATE message_store_schema SET version = 7")

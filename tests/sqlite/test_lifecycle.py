@@ -22,7 +22,11 @@ def resident():
 def use(connection):
     write(connection, "a-1")
     write(connection, "a-1", namespace="tenant")
+    write(connection, "removed-1")
+    value(connection, "SELECT delete_stream('removed-1')")
+    value(connection, "SELECT record_consumer_position('a', 'totals', 1)")
     for source in ("get_stream_messages('a-1')", "get_category_messages('a')", "get_all_messages()", "list_streams()",
+                   "consumer_positions()", "stats()",
                    "get_stream_messages('a-1', NULL, NULL, NULL, 'tenant')", "list_namespaces()"):
         assert connection.execute(f"SELECT count(*) FROM {source}").fetchone()[0] > 0
 

@@ -18,8 +18,8 @@ KILLS = int(os.environ.get("MESSAGE_STORE_KILLS", "5"))
 class Writer:
     """A writing process, and what it was told is written."""
 
-    def __init__(self, path, name, seconds):
-        command = [sys.executable, os.path.join(host.HERE, "writer.py"), path, name, str(seconds)]
+    def __init__(self, path, name, seconds, script="writer.py"):
+        command = [sys.executable, os.path.join(host.HERE, script), path, name, str(seconds)]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=host.HERE)
         self.acknowledged, self.last, self.name = [], None, name
         self.thread = threading.Thread(target=self.read)
@@ -31,7 +31,7 @@ class Writer:
                 continue
             self.last = line.strip()
             stream, _, position = self.last.partition(" ")
-            if stream not in ("ready", "done", "failed"):
+            if stream not in ("ready", "done", "failed", "removed"):
                 self.acknowledged.append((stream, int(position)))
 
     def wait(self):

@@ -141,6 +141,12 @@ def test_hostile_arguments():
             "SELECT hash_64(?1), category(?1), id(?1), cardinal_id(?1), is_category(?1)",
             "SELECT create_namespace(?1, ?1, ?1, ?1)",
             "SELECT stream_version(?1, ?1)",
+            "SELECT delete_stream(?1, ?1)",
+            "SELECT truncate_stream(?1, ?1)",
+            "SELECT redact_message(?1)",
+            "SELECT record_consumer_position(?1, ?1, ?1, ?1)",
+            "SELECT count(*) FROM consumer_positions(?1)",
+            "SELECT count(*) FROM stats(?1)",
             "SELECT set_config(?1, ?1, ?1)",
             "SELECT current_setting(?1, ?1)",
         ):

@@ -139,6 +139,19 @@ impl Statement {
         unsafe { ffi::sqlite3_column_int64(self.raw(), column) }
     }
 
+    /// A column of the row as an integer, `None` when it is NULL.
+    pub fn integer_or_null(&self, column: c_int) -> Option<i64> {
+        // SAFETY: the statement is alive; a wrong column is NULL.
+        let is_null = unsafe { ffi::sqlite3_column_type(self.raw(), column) == ffi::SQLITE_NULL };
+        (!is_null).then(|| self.integer(column))
+    }
+
+    /// A column of the row as a real; 0 when it is none.
+    pub fn real(&self, column: c_int) -> f64 {
+        // SAFETY: the statement is alive; a wrong column is NULL.
+        unsafe { ffi::sqlite3_column_double(self.raw(), column) }
+    }
+
     /// A column of the row as text, `None` when it is NULL.
     pub fn text(&self, column: c_int) -> Option<&[u8]> {
         // SAFETY: the statement is alive, and its row stays until the next `&mut self`. The length is asked for first,

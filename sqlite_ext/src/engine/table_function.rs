@@ -41,6 +41,14 @@ impl Value<'_> {
         }
     }
 
+    /// An integer, or NULL.
+    pub fn integer(&mut self, value: Option<i64>) {
+        if let Some(value) = value {
+            // SAFETY: the context of the running callback.
+            unsafe { ffi::sqlite3_result_int64(self.0, value) };
+        }
+    }
+
     /// A column of another statement's row, as it is.
     ///
     /// The copy of a text is said to have a NUL behind it. Else SQLite puts one there when the host asks for the text,

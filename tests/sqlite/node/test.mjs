@@ -87,6 +87,22 @@ test("namespaces and batches", () => {
   db.close();
 });
 
+test("streams, consumers and statistics", () => {
+  const db = open("retention.db");
+  const write = db.prepare("SELECT write_message(?, ?, 'T', '{}') AS position");
+  for (let number = 0; number < 3; number += 1) write.get(null, "account-1");
+  assert.equal(db.prepare("SELECT truncate_stream(?, ?) AS n").get("account-1", 2).n, 2);
+  assert.equal(db.prepare("SELECT delete_stream(?) AS n").get("account-1").n, 1);
+  assert.equal(write.get(null, "account-1").position, 3);
+  const record = db.prepare("SELECT record_consumer_position(?, ?, ?, ?) AS position");
+  assert.deepEqual([5, 2].map((position) => record.get("account", "totals", position, null).position), [5, 5]);
+  assert.equal(record.get("account", "totals", 2, 1).position, 2);
+  const { lag } = db.prepare("SELECT lag FROM consumer_positions(?)").get("account");
+  const { message_count: count, stream_count: streams } = db.prepare("SELECT * FROM stats()").get();
+  assert.deepEqual([lag, count, streams], [1, 1, 1]);
+  db.close();
+});
+
 test("statements kept prepared do not keep the connection open", () => {
   for (let cycle = 0; cycle < 50; cycle += 1) {
     const db = open("cycles.db");

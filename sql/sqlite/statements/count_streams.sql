@@ -1,0 +1,1 @@
+SELECT count(*) FROM (SELECT 1 FROM {schema}"{prefix}messages" GROUP BY stream_name)

@@ -1,0 +1,1 @@
+SELECT position FROM {schema}"{prefix}messages" WHERE stream_name = ?1 ORDER BY position DESC
