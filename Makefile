@@ -120,3 +120,6 @@ test-packaging: ## Each package built, installed somewhere clean and used
 .PHONY: install-for-tests
 install-for-tests:
 	$(call install_into,$(TEST_PG_CONFIG))
+	@# The installation scripts of earlier releases, to upgrade from.
+	$$(test -w "$$($(TEST_PG_CONFIG) --sharedir)/extension" || echo sudo) \
+		cp tests/upgrade/message_store--*.sql "$$($(TEST_PG_CONFIG) --sharedir)/extension/"
