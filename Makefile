@@ -52,7 +52,7 @@ test: setup lint test-core test-sqlite test-docs test-postgres bench-smoke test-
 test-long: setup install-for-tests ## Longer runs: 100,000 differential operations, 300,000 raced messages, 60 crashes, 2,000 cycles and 50 kills
 	PG_CONFIG=$(TEST_PG_CONFIG) MESSAGE_STORE_OPERATIONS=100000 cargo test -p message-store-tests --test differential -- --nocapture
 	PG_CONFIG=$(TEST_PG_CONFIG) MESSAGE_STORE_LONG=1 cargo test -p message-store-tests --test all_messages_race --test parallel_append \
-		--test crash --test direct_access -- --nocapture
+		--test crash --test direct_access --test consumers -- --nocapture
 	tests/sqlite/run.sh long
 	PG_CONFIG=$(TEST_PG_CONFIG) tests/packaging/run.sh long
 

@@ -62,7 +62,7 @@ fn objects(stores: &Stores) -> Vec<Vec<Option<String>>> {
               obj_description(p.oid, 'pg_proc')) AS definition, proacl AS acl, 'pg_proc'::regclass AS class, p.oid
           FROM pg_proc AS p JOIN schema ON schema.oid = pronamespace
           UNION ALL
-          SELECT nspname, relkind || ' ' || relname, relowner::regrole::text, (
+          SELECT nspname, relkind::text || ' ' || relname, relowner::regrole::text, (
               SELECT string_agg(concat_ws(' ', attname, format_type(atttypid, atttypmod), attnotnull, attcollation,
                 pg_get_expr(adbin, adrelid)), ', ' ORDER BY attnum)
               FROM pg_attribute LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
@@ -114,7 +114,7 @@ fn an_upgraded_store_is_a_fresh_one_with_its_messages() {
         assert_eq!(one, other);
     }
     assert_eq!(upgraded.len(), installed.len());
-    assert!(upgraded.len() > 100, "{}", upgraded.len());
+    assert!(upgraded.len() > 90, "{}", upgraded.len());
 }
 
 #[test]

@@ -1,0 +1,40 @@
+"""A consumer that adds amounts up by stream, in the database that it reads from, until it is killed or told to end.
+
+Usage: projection.py HOST DATABASE NAME MEMBER SIZE [once]. Position and sums are written in one transaction, so that
+neither is ever without the other. With `once` it ends when nothing is left.
+"""
+
+import sys
+import time
+
+import psycopg2
+
+host, database, name, member, size = sys.argv[1:6]
+connection = psycopg2.connect(host=host, dbname=database, user="postgres", options="-c search_path=message_store,public")
+cursor = connection.cursor()
+while True:
+    # Nothing is lower than 0: it answers with the position, and keeps another one of the same name waiting, such as the
+    # one before this whose last commit is under way.
+    cursor.execute("SELECT record_consumer_position('account', %s, 0)", (name,))
+    (position,) = cursor.fetchone()
+    cursor.execute(
+        "SELECT global_position, stream_name, data FROM get_category_messages('account', %s, 10, NULL, %s, %s)",
+        (position + 1, member, size),
+    )
+    rows = cursor.fetchall()
+    for position, stream, data in rows:
+        cursor.execute(
+            "INSERT INTO sums AS s VALUES (%s, (%s::jsonb ->> 'amount')::bigint, 1) ON CONFLICT (stream_name) DO UPDATE"
+            " SET amount = s.amount + excluded.amount, messages = s.messages + 1",
+            (stream, data),
+        )
+    if rows:
+        cursor.execute("SELECT record_consumer_position('account', %s, %s)", (name, position))
+        assert cursor.fetchone() == (position,)
+    connection.commit()
+    if rows:
+        print(position, flush=True)
+    elif "once" in sys.argv:
+        break
+    else:
+        time.sleep(0.002)
