@@ -38,7 +38,8 @@ import tempfile
 from contextlib import contextmanager
 
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-PAGES = ["README.md", "docs/reference.md", "docs/namespaces.md", "docs/concurrency.md", "docs/differences.md"]
+PAGES = ["README.md"]
+PAGES += [f"docs/{page}.md" for page in ("reference", "namespaces", "concurrency", "consumers", "retention", "differences")]
 # Of the Postgres that has the extension.
 PG_BIN = os.environ.get("PG_BIN", "/usr/lib/postgresql/15/bin")
 TARGET = os.environ.get("CARGO_TARGET_DIR", os.path.join(REPOSITORY, "target"))
