@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 use std::ffi::c_int;
 use std::rc::Rc;
 
-use message_store_core::Result;
+use message_store_core::{Error, Result};
 use pgrx::pg_sys;
 
 use crate::call::{Answer, Call, sql_functions};
@@ -190,8 +190,12 @@ unsafe extern "C-unwind" fn forget_stores(_argument: pg_sys::Datum, _cache: c_in
 }
 
 /// The trigger on the registry.
+///
+/// Called by anybody else it would make every connection read the registry again, as often as one likes.
 fn registry_changed(call: &Call<'_>) -> Result<Answer> {
-    let _ = call;
+    if !call.is_by_trigger() {
+        return Err(Error::NotCalledByTrigger("registry_changed"));
+    }
     if let Some(registry) = registry() {
         // SAFETY: sends the message that makes every backend call `forget`, once this transaction commits.
         unsafe { pg_sys::CacheInvalidateRelcacheByRelid(registry) };
