@@ -46,7 +46,7 @@ quickstart: ## A store in an SQLite file, statement by statement; needs only Rus
 
 # test-in-server comes last: it installs a debug build, which no speed may be read off.
 .PHONY: test
-test: setup lint test-core test-sqlite test-docs test-postgres soak-short bench-smoke test-in-server ## Everything that a change must pass; installs what is missing first
+test: setup lint test-core test-sqlite test-docs test-postgres soak-short bench-smoke test-packaging test-in-server ## Everything that a change must pass; installs what is missing first
 
 .PHONY: test-long
 test-long: setup install-for-tests ## Longer runs, two hours: 100,000 differential operations, 300,000 raced messages, 60 crashes, 20 minutes of random arguments, the soak
@@ -57,6 +57,7 @@ test-long: setup install-for-tests ## Longer runs, two hours: 100,000 differenti
 		--test parsers_like_postgres -- --nocapture
 	PROPTEST_CASES=100000 cargo test --release -p message-store-core --tests
 	tests/sqlite/run.sh long
+	PG_CONFIG=$(TEST_PG_CONFIG) tests/packaging/run.sh long
 	$(MAKE) soak
 
 .PHONY: test-mutations
@@ -118,6 +119,16 @@ test-postgres: install-for-tests ## The extension beside genuine Message DB, on 
 .PHONY: test-in-server
 test-in-server: ## The extension's own tests, inside the server; leaves a debug build installed
 	cd pg_ext && cargo pgrx test pg15
+
+.PHONY: packages
+packages: ## The wheel, the npm package and the Debian package, into dist
+	packaging/python/build.sh dist
+	packaging/npm/build.sh dist
+	PG_CONFIG=$(TEST_PG_CONFIG) packaging/debian/build.sh dist
+
+.PHONY: test-packaging
+test-packaging: ## Each package built, installed somewhere clean and used
+	PG_CONFIG=$(TEST_PG_CONFIG) tests/packaging/run.sh
 
 .PHONY: install-for-tests
 install-for-tests:

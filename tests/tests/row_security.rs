@@ -59,7 +59,7 @@ fn checks(session: &mut Session, role: &str, other: &str, namespace: &str) {
     let of_other = format!("message_store.get_last_stream_message('account-1', '{other}', '{namespace}')");
     assert_eq!(session.number(&format!("SELECT count(*) FROM {of_other}")), 0, "a message of {other}'s");
 
-    let refused = format!("new row violates row-level security policy for table \"messages\"");
+    let refused = "new row violates row-level security policy for table \"messages\"";
     for write in [
         format!("write_message(NULL, '{role}-1', '{other}', '{{}}', NULL, NULL, '{namespace}')"),
         format!(
@@ -68,7 +68,7 @@ fn checks(session: &mut Session, role: &str, other: &str, namespace: &str) {
     ] {
         let failure = session.error(&format!("SELECT message_store.{write}"));
         failure.assert_clean();
-        assert_eq!((failure.sqlstate.as_str(), failure.message.as_str()), ("42501", refused.as_str()), "{write}");
+        assert_eq!((failure.sqlstate.as_str(), failure.message.as_str()), ("42501", refused), "{write}");
     }
     session.ok("BEGIN");
     let write =

@@ -150,7 +150,7 @@ fn operators_in_a_namespace_s_own_schema_do_not_get_into_its_index() {
     owner.ok(&format!("GRANT USAGE, CREATE ON SCHEMA shared TO {mallory}"));
     let mut session = store.session_as(&mallory);
     session.ok("SET search_path = shared");
-    session.ok(&TRAPS.replace("evil", "shared").split_once("-- Relations and types").expect("two parts").0.to_owned());
+    session.ok(TRAPS.replace("evil", "shared").split_once("-- Relations and types").expect("two parts").0);
     store.superuser().ok("DELETE FROM message_store.namespaces WHERE name = 'shared'");
     owner.ok("SELECT message_store.register_namespace('shared')");
     for direct in ["on", "off"] {

