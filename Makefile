@@ -46,19 +46,32 @@ quickstart: ## A store in an SQLite file, statement by statement; needs only Rus
 
 # test-in-server comes last: it installs a debug build, which no speed may be read off.
 .PHONY: test
-test: setup lint test-core test-sqlite test-docs test-postgres bench-smoke test-packaging test-in-server ## Everything that a change must pass; installs what is missing first
+test: setup lint test-core test-sqlite test-docs test-postgres soak-short bench-smoke test-packaging test-in-server ## Everything that a change must pass; installs what is missing first
 
 .PHONY: test-long
-test-long: setup install-for-tests ## Longer runs: 100,000 differential operations, 300,000 raced messages, 60 crashes, 2,000 cycles and 50 kills
+test-long: setup install-for-tests ## Longer runs, two hours: 100,000 differential operations, 300,000 raced messages, 60 crashes, 20 minutes of random arguments, the soak
 	PG_CONFIG=$(TEST_PG_CONFIG) MESSAGE_STORE_OPERATIONS=100000 cargo test -p message-store-tests --test differential -- --nocapture
 	PG_CONFIG=$(TEST_PG_CONFIG) MESSAGE_STORE_LONG=1 cargo test -p message-store-tests --test all_messages_race --test parallel_append \
-		--test crash --test direct_access --test consumers -- --nocapture
+		--test crash --test direct_access --test consumers --test standby --test replication -- --nocapture
+	PG_CONFIG=$(TEST_PG_CONFIG) MESSAGE_STORE_FUZZ_SECONDS=600 cargo test -p message-store-tests --test fuzz \
+		--test parsers_like_postgres -- --nocapture
+	PROPTEST_CASES=100000 cargo test --release -p message-store-core --tests
 	tests/sqlite/run.sh long
 	PG_CONFIG=$(TEST_PG_CONFIG) tests/packaging/run.sh long
+	$(MAKE) soak
 
 .PHONY: test-mutations
 test-mutations: setup ## Breaks promises on purpose, and shows which test notices; half an hour
 	PG_CONFIG=$(TEST_PG_CONFIG) tests/mutations/run.py
+
+# What it prints is the most that each process held in the first half of the time, in which caches fill, and in the second.
+SOAK_SECONDS ?= 3600
+.PHONY: soak soak-short
+soak: install-for-tests ## A mixed load on both engines for an hour or SOAK_SECONDS; memory, locks and files must not grow
+	PG_CONFIG=$(TEST_PG_CONFIG) SOAK_SECONDS=$(SOAK_SECONDS) cargo run --quiet -p message-store-tests --bin soak
+
+soak-short: SOAK_SECONDS = 60
+soak-short: soak
 
 # The clients' own time is in the rates, so they are optimised; over all crates at once it would take minutes.
 .PHONY: bench

@@ -83,6 +83,14 @@ impl<'a> Call<'a> {
         self.argument(index)
     }
 
+    /// Whether a trigger calls, and not an SQL statement.
+    pub fn is_by_trigger(&self) -> bool {
+        // SAFETY: the context of a running call is null or a node.
+        unsafe {
+            !(*self.fcinfo).context.is_null() && (*(*self.fcinfo).context).type_ == pg_sys::NodeTag::T_TriggerData
+        }
+    }
+
     /// The call as Postgres knows it, for set-returning functions.
     pub fn fcinfo(&self) -> pg_sys::FunctionCallInfo {
         self.fcinfo

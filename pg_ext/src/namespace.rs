@@ -13,7 +13,7 @@ use pgrx::pg_sys;
 
 use crate::call::Text;
 use crate::postgres_error::protect;
-use crate::registry::{check_once, find_once, recorded_owner};
+use crate::registry::{check_once, find_once, is_registered, recorded_owner};
 use crate::store_objects::check_table;
 
 /// A store that a call may use: its name, and the OIDs that its objects have now.
@@ -163,8 +163,7 @@ fn from_search_path() -> Option<String> {
             let user = (name == "$user").then(current_user);
             let name = user.as_deref().unwrap_or(name);
             let valid = namespace_name::check(Some(name.as_bytes())).is_ok();
-            let registered = || name == namespace_name::DEFAULT || recorded_owner(name).is_some();
-            (valid && registered()).then(|| name.to_owned())
+            (valid && is_registered(name)).then(|| name.to_owned())
         })
     })
 }

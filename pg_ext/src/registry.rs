@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 use std::ffi::c_int;
 use std::rc::Rc;
 
-use message_store_core::Result;
+use message_store_core::{Error, Result, namespace_name};
 use pgrx::pg_sys;
 
 use crate::call::{Answer, Call, sql_functions};
@@ -57,6 +57,11 @@ pub fn recorded_owner(name: &str) -> Option<pg_sys::Oid> {
         owners.insert(name.to_owned(), owner);
     });
     owner
+}
+
+/// Whether there is a namespace of that name, the default one included.
+pub fn is_registered(name: &str) -> bool {
+    name == namespace_name::DEFAULT || recorded_owner(name).is_some()
 }
 
 /// The store of a namespace as `look` finds it, kept until its schema, its table or the registry changes.
@@ -190,8 +195,12 @@ unsafe extern "C-unwind" fn forget_stores(_argument: pg_sys::Datum, _cache: c_in
 }
 
 /// The trigger on the registry.
+///
+/// Called by anybody else it would make every connection read the registry again, as often as one likes.
 fn registry_changed(call: &Call<'_>) -> Result<Answer> {
-    let _ = call;
+    if !call.is_by_trigger() {
+        return Err(Error::NotCalledByTrigger("registry_changed"));
+    }
     if let Some(registry) = registry() {
         // SAFETY: sends the message that makes every backend call `forget`, once this transaction commits.
         unsafe { pg_sys::CacheInvalidateRelcacheByRelid(registry) };

@@ -2,8 +2,8 @@
 //!
 //! Every name in it is qualified and every operator is Postgres' own, whatever the caller's search_path says.
 
-use std::cell::RefCell;
-use std::collections::HashMap;
+use std::cell::{Cell, RefCell};
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 use message_store_core::retention::REDACTED;
@@ -13,6 +13,7 @@ use pgrx::pg_sys::{
 };
 
 use crate::namespace::Store;
+use crate::registry;
 use crate::spi::{Plan, Planning, Spi};
 
 /// A statement on a store's table that is planned once and kept.
@@ -67,18 +68,38 @@ const MESSAGE: &str = "id::pg_catalog.varchar, stream_name::pg_catalog.varchar, 
 
 /// How many plans a connection keeps, some 26 KiB each, before it frees them all and starts again.
 const MAX_PLANS: usize = 2048;
+/// From how many on it looks for those of namespaces that are no more.
+const MANY_PLANS: usize = 64;
+
+thread_local! {
+    static PLANS: RefCell<HashMap<(Rc<str>, Statement), Plan>> = RefCell::default();
+    /// How many plans there may be before some are freed.
+    static ENOUGH: Cell<usize> = const { Cell::new(MANY_PLANS) };
+}
+
+/// Frees the plans of deleted namespaces, or all of them where the others are too many, too. None may be in use.
+fn free_plans() {
+    let namespaces: HashSet<Rc<str>> =
+        PLANS.with_borrow(|plans| plans.keys().map(|(namespace, _)| namespace.clone()).collect());
+    // Without a borrow: it reads the registry.
+    let existing: HashSet<Rc<str>> = namespaces.into_iter().filter(|name| registry::is_registered(name)).collect();
+    let kept = PLANS.with_borrow(|plans| plans.keys().filter(|(name, _)| existing.contains(name)).count());
+    let free_all = kept >= MAX_PLANS;
+    let freed: Vec<Plan> = PLANS.with_borrow_mut(|plans| {
+        plans.extract_if(|(name, _), _| free_all || !existing.contains(name)).map(|(_, plan)| plan).collect()
+    });
+    freed.into_iter().for_each(Plan::free);
+    let left = if free_all { 0 } else { kept };
+    ENOUGH.set((2 * left).clamp(MANY_PLANS, MAX_PLANS));
+}
 
 impl Statement {
     /// The plan of this statement for a store, made when it is first needed.
     pub fn plan(self, spi: &Spi, store: &Store) -> Plan {
-        thread_local! {
-            static PLANS: RefCell<HashMap<(Rc<str>, Statement), Plan>> = RefCell::default();
-        }
         let key = (store.namespace.clone(), self);
         // Plans in use must stay; an outermost call uses none yet.
-        if spi.is_outermost() && PLANS.with_borrow(|plans| plans.len() >= MAX_PLANS) {
-            let plans = PLANS.with_borrow_mut(std::mem::take);
-            plans.into_values().for_each(Plan::free);
+        if spi.is_outermost() && PLANS.with_borrow(|plans| plans.len() >= ENOUGH.get()) {
+            free_plans();
         }
         if let Some(plan) = PLANS.with_borrow(|plans| plans.get(&key).copied()) {
             return plan;

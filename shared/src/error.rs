@@ -47,6 +47,8 @@ pub enum Error {
     PositionOutOfRange,
     #[error("invalid input syntax for type uuid: \"{0}\"")]
     InvalidId(String),
+    #[error("function \"{0}\" was not called by trigger manager")]
+    NotCalledByTrigger(&'static str),
     #[error("null value in column \"{0}\" of relation \"messages\" violates not-null constraint")]
     NullValue(&'static str),
     #[error("duplicate key value violates unique constraint \"messages_id\"")]
@@ -129,6 +131,7 @@ impl Error {
             Self::InvalidId(_) | Self::InvalidInteger(_) | Self::InvalidBoolean(_) => "22P02",
             Self::UnknownSetting(_) | Self::RoleDoesNotExist(_) => "42704",
             Self::NullValue(_) | Self::NullConsumerPosition => "23502",
+            Self::NotCalledByTrigger(_) => "39P01",
             Self::DuplicateId(_) => "23505",
             Self::InvalidJson { sqlstate, .. } => sqlstate,
             _ => "P0001",

@@ -1,7 +1,10 @@
 //! What holds for canonical JSON whatever the input, with serde_json as a second opinion.
+//!
+//! What failed once is kept in `json_properties.regressions`.
 
 use message_store_core::json::{Value, canonical, objects, parse};
 use proptest::prelude::*;
+use proptest::test_runner::FileFailurePersistence;
 use serde_json::Value as Serde;
 
 /// Documents of every shape. Numbers are whole, which serde_json reads exactly.
@@ -96,6 +99,11 @@ fn assert_key_order(value: &Value) {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig {
+        failure_persistence: Some(Box::new(FileFailurePersistence::WithSource("regressions"))),
+        ..ProptestConfig::default()
+    })]
+
     #[test]
     fn a_document_keeps_its_meaning(document in document(), pretty: bool) {
         let text = if pretty { format!("{document:#}") } else { document.to_string() };

@@ -11,6 +11,7 @@ pub mod consumer;
 pub mod corpus;
 pub mod differential;
 mod failure;
+pub mod fuzz;
 mod genuine;
 pub mod golden;
 pub mod literal;
@@ -30,6 +31,7 @@ pub use failure::Failure;
 pub use genuine::dependencies;
 pub use postgres_binaries::program;
 pub use session::{Outcome, Rows, Session};
+pub use sqlite::sqlite_library;
 pub use store::{Store, Target};
 
 /// Runs each function, which takes a `&Store`, as a test on genuine Message DB and as one on ours.

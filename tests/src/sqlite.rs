@@ -31,7 +31,7 @@ impl SqliteStore {
         let mut process = Command::new(std::env::var("PYTHON").unwrap_or_else(|_| "/usr/bin/python3".into()))
             .args(["-B", concat!(env!("CARGO_MANIFEST_DIR"), "/sqlite/serve.py")])
             .arg(folder.path().join("store.db"))
-            .env("MESSAGE_STORE_LIBRARY", library())
+            .env("MESSAGE_STORE_LIBRARY", sqlite_library())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -90,13 +90,15 @@ impl Drop for SqliteStore {
 
 /// The loadable library, built from this source where none is given. It cannot be a dependency: Cargo would give both
 /// kinds of it the same features.
-fn library() -> PathBuf {
+pub fn sqlite_library() -> PathBuf {
     if let Some(given) = std::env::var_os("MESSAGE_STORE_LIBRARY") {
         return given.into();
     }
-    // target/debug/deps/a-test
+    // target/debug/deps/a-test, or target/debug/a-program
     let program = std::env::current_exe().expect("a program");
-    let target = program.ancestors().nth(3).expect("a target folder");
+    let folder = program.parent().expect("a folder");
+    let profile = if folder.ends_with("deps") { folder.parent() } else { Some(folder) };
+    let target = profile.and_then(Path::parent).expect("a target folder");
     let built = Command::new(env!("CARGO"))
         .args(["build", "--quiet", "-p", "message-store-sqlite-loadable", "--target-dir"])
         .arg(target)

@@ -1,4 +1,4 @@
-//! What a backend needs for a read without a limit.
+//! What a backend needs for a read without a limit, and what it keeps.
 
 use message_store_tests::{Session, Store, Target};
 
@@ -30,4 +30,25 @@ fn a_category_of_a_million_messages_is_read_in_little_memory() {
     let grown = peak(&mut reader) - before;
     eprintln!("work_mem {work_mem} kB, grown by {grown} kB from {before} kB");
     assert!(grown <= work_mem + 64 * 1024, "grown by {grown} kB");
+}
+
+/// Each has some plans of 26 KiB; 300 of them would keep 15 MB.
+#[test]
+fn namespaces_that_were_deleted_leave_no_plans() {
+    let store = Store::fresh(Target::Ours);
+    let mut session = store.superuser();
+    let mut use_and_delete = |numbers: std::ops::Range<usize>| {
+        for number in numbers {
+            session.ok(&format!("SELECT create_namespace('t{number}')"));
+            session.ok(&format!("SELECT write_message(NULL, 'account-1', 'T', '{{}}', NULL, NULL, 't{number}')"));
+            session.ok(&format!("SELECT * FROM list_streams(NULL, NULL, 10, 't{number}')"));
+            session.ok(&format!("SELECT * FROM list_categories('t{number}')"));
+            session.ok(&format!("SELECT delete_namespace('t{number}')"));
+        }
+        session.number("SELECT sum(total_bytes)::bigint / 1024 FROM pg_backend_memory_contexts")
+    };
+    let before = use_and_delete(0..150);
+    let after = use_and_delete(150..450);
+    eprintln!("memory contexts: {before} kB after 150 namespaces, {after} kB after 450");
+    assert!(after - before < 4 * 1024, "from {before} to {after} kB");
 }

@@ -1,7 +1,11 @@
 //! A hot standby: what it reads, and what it refuses since it does not know the writers' locks.
 
+use message_store_tests::consumer::{Consumer, Polling, Source, of_source};
+use message_store_tests::race::{self, Plan};
+use message_store_tests::writer::CORRELATED;
 use message_store_tests::{Cluster, Session, Store, Target};
-use std::thread::sleep;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{scope, sleep};
 use std::time::Duration;
 
 struct Pair {
@@ -16,7 +20,7 @@ fn pair() -> Pair {
     primary.ok("SELECT create_namespace('tenant-a'); SELECT set_namespace_option('tenant-a', 'append_lock', 'stream')");
     primary.ok(&format!("{}; {}", write("account-1", "NULL"), write("account-1", "'tenant-a'")));
     let standby = store.cluster.standby();
-    let mut pair = Pair { store, standby, primary };
+    let pair = Pair { store, standby, primary };
     pair.catch_up();
     pair
 }
@@ -29,8 +33,8 @@ impl Pair {
     }
 
     /// Waits until the standby has replayed what the primary has written.
-    fn catch_up(&mut self) {
-        let position = self.primary.value("SELECT pg_current_wal_insert_lsn()").expect("a position");
+    fn catch_up(&self) {
+        let position = self.store.superuser().value("SELECT pg_current_wal_insert_lsn()").expect("a position");
         let mut session = self.session();
         for _ in 0..2000 {
             let replayed = format!("SELECT (pg_last_wal_replay_lsn() >= '{position}')::int");
@@ -126,5 +130,53 @@ fn a_snapshot_from_before_the_switch_shows_no_message_without_those_before_it() 
     if let Ok(rows) = session.run(read).result {
         let seen = rows.rows[0][0].clone();
         assert!(matches!(seen.as_deref(), Some("1" | "1 2 3")), "it shows {seen:?}");
+    }
+}
+
+/// What consumers on the standby read while the primary is written to, and how they poll.
+const FOLLOWED: [(Source, Polling); 5] = [
+    (Source::Category("account"), Polling::EachByItself),
+    (Source::Category("payment"), Polling::Several("REPEATABLE READ")),
+    (Source::Correlated("account", CORRELATED), Polling::EachByItself),
+    (Source::Member("account", 0, 2), Polling::EachByItself),
+    (Source::Member("account", 1, 2), Polling::Several("READ COMMITTED")),
+];
+
+/// Writers that commit, roll back, prepare and write to several categories at once; consumers that only know the standby.
+#[test]
+fn consumers_on_the_standby_miss_nothing_while_the_primary_is_written_to() {
+    let mut pair = pair();
+    pair.primary.ok("SELECT create_namespace('tenant-b')");
+    pair.catch_up();
+    for (namespace, table) in [("NULL", "message_store.messages"), ("'tenant-b'", "\"tenant-b\".messages")] {
+        let ended = AtomicBool::new(false);
+        let (standby, ended) = (&pair, &ended);
+        let plan = Plan {
+            store: &pair.store,
+            namespace,
+            categories: &["account", "order", "payment"],
+            streams: 5,
+            writers: 4,
+            target: race::messages(1_000, 20_000),
+        };
+        let (run, seen) = scope(|scope| {
+            let consumers: Vec<_> = FOLLOWED
+                .into_iter()
+                .map(|(source, polling)| {
+                    let consumer = Consumer::of(source, standby.session(), polling, namespace);
+                    scope.spawn(move || consumer.follow(ended))
+                })
+                .collect();
+            let run = race::run(&plan, Vec::new(), |_| {});
+            standby.catch_up();
+            ended.store(true, Ordering::SeqCst);
+            (run, consumers.into_iter().map(|consumer| consumer.join().expect("a consumer")).collect::<Vec<_>>())
+        });
+        for ((source, _), seen) in FOLLOWED.into_iter().zip(seen) {
+            let written = of_source(&mut pair.primary, table, source);
+            assert!(written.len() > 10, "{source:?}: only {} messages", written.len());
+            assert!(seen == written, "{source:?}: {} seen of {}", seen.len(), written.len());
+        }
+        assert!(run.committed >= plan.target && run.deeds.contains_key("prepared transactions"));
     }
 }

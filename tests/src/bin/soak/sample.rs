@@ -1,0 +1,121 @@
+//! What a backend holds at a moment.
+
+use message_store_tests::Session;
+use std::time::{Duration, Instant};
+
+/// In kB, but for the counts.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Sample {
+    /// Memory of the process that is its own.
+    pub private: i64,
+    /// What Postgres has allocated in all its memory contexts.
+    pub contexts: i64,
+    /// Open files.
+    pub descriptors: i64,
+    /// Locks outside of a transaction: there must be none.
+    pub locks: i64,
+}
+
+/// Locks that an idle backend would have kept, but for those of the query itself.
+const LOCKS: &str = "SELECT count(*) FROM pg_locks WHERE pid = pg_backend_pid()
+    AND (locktype IN ('advisory', 'userlock', 'transactionid')
+         OR locktype = 'relation' AND relation::regclass::text LIKE '%messages%')";
+
+impl Sample {
+    /// Of a session's backend.
+    pub fn take(session: &mut Session) -> Sample {
+        let backend = session.number("SELECT pg_backend_pid()");
+        let status = std::fs::read_to_string(format!("/proc/{backend}/status")).expect("the backend's status");
+        let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).expect("RssAnon");
+        Sample {
+            private: line.trim().trim_end_matches(" kB").parse().expect("a number"),
+            contexts: session.number("SELECT sum(total_bytes)::bigint / 1024 FROM pg_backend_memory_contexts"),
+            descriptors: descriptors(backend),
+            locks: session.number(LOCKS),
+        }
+    }
+
+    fn max(self, other: Sample) -> Sample {
+        Sample {
+            private: self.private.max(other.private),
+            contexts: self.contexts.max(other.contexts),
+            descriptors: self.descriptors.max(other.descriptors),
+            locks: self.locks.max(other.locks),
+        }
+    }
+}
+
+fn descriptors(process: i64) -> i64 {
+    let folder = std::fs::read_dir(format!("/proc/{process}/fd")).expect("the process' files");
+    i64::try_from(folder.count()).expect("a count")
+}
+
+/// The samples of one backend, and what it has done.
+pub struct Course {
+    what: &'static str,
+    started: Instant,
+    time: Duration,
+    next: Instant,
+    /// The most in the first half, in which caches fill.
+    warm: Sample,
+    /// The most in the second half.
+    after: Sample,
+    /// How often it has done its work.
+    pub rounds: usize,
+}
+
+/// What may grow after the first half, beside a tenth of what there was: an allocator's slack.
+const SLACK_KB: i64 = 4 * 1024;
+const DESCRIPTORS: i64 = 32;
+
+impl Course {
+    /// One that lasts for a time.
+    pub fn new(what: &'static str, time: Duration) -> Course {
+        let now = Instant::now();
+        let [warm, after] = [Sample::default(); 2];
+        Course { what, started: now, time, next: now, warm, after, rounds: 0 }
+    }
+
+    /// Whether the time is over. Takes a sample now and then, 40 in all.
+    pub fn is_over(&mut self, session: &mut Session) -> bool {
+        let now = Instant::now();
+        if now >= self.next {
+            self.next = now + self.time / 40;
+            let sample = Sample::take(session);
+            let half = if now - self.started < self.time / 2 { &mut self.warm } else { &mut self.after };
+            *half = half.max(sample);
+        }
+        now - self.started >= self.time
+    }
+
+    /// Prints what it came to, and answers what is wrong with it.
+    pub fn finish(mut self, session: &mut Session) -> Vec<String> {
+        self.after = self.after.max(Sample::take(session));
+        let Course { what, warm, after, rounds, .. } = self;
+        println!(
+            "{what:<12} {rounds:>9} rounds; private {} -> {} kB, contexts {} -> {} kB, files {} -> {}, locks {}",
+            warm.private,
+            after.private,
+            warm.contexts,
+            after.contexts,
+            warm.descriptors,
+            after.descriptors,
+            after.locks
+        );
+        let mut wrong = Vec::new();
+        for (of, before, now, slack) in [
+            ("private memory", warm.private, after.private, SLACK_KB + warm.private / 10),
+            ("memory contexts", warm.contexts, after.contexts, SLACK_KB + warm.contexts / 10),
+            ("open files", warm.descriptors, after.descriptors, DESCRIPTORS),
+            ("locks while idle", 0, warm.locks.max(after.locks), 0),
+        ] {
+            if now - before > slack {
+                wrong.push(format!("{what}: {of} grew from {before} to {now}"));
+            }
+        }
+        if rounds == 0 {
+            wrong.push(format!("{what}: did nothing"));
+        }
+        wrong
+    }
+}
