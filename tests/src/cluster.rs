@@ -19,6 +19,24 @@ pub struct Cluster {
     supervisor: Mutex<Option<Supervisor>>,
 }
 
+/// How a cluster crashes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Crash {
+    /// An immediate stop: each process ends itself.
+    Stop,
+    /// SIGKILL to each process.
+    Kill,
+}
+
+impl Crash {
+    fn line(self) -> &'static [u8] {
+        match self {
+            Crash::Stop => b"stop\n",
+            Crash::Kill => b"kill\n",
+        }
+    }
+}
+
 /// The running script, which has said so on its output.
 struct Supervisor {
     script: Child,
@@ -78,10 +96,10 @@ impl Cluster {
     }
 
     /// Ends every process of the cluster at once, and starts it again: it recovers from what had been flushed.
-    pub fn crash(&self) {
+    pub fn crash(&self, way: Crash) {
         let mut supervisor = self.supervisor.lock().unwrap_or_else(|e| e.into_inner());
         let supervisor = supervisor.as_mut().expect("a running cluster");
-        supervisor.script.stdin.as_mut().expect("a pipe").write_all(b"crash\n").expect("a line written");
+        supervisor.script.stdin.as_mut().expect("a pipe").write_all(way.line()).expect("a line written");
         supervisor.wait_until_ready();
     }
 

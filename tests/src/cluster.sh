@@ -1,5 +1,5 @@
 # Runs a private Postgres cluster for as long as the process that started this script lives: its end, however it comes,
-# closes this script's standard input. A line on it crashes the cluster and starts it again.
+# closes this script's standard input. A line on it crashes the cluster, in the way that it names, and starts it again.
 # Arguments: the folder, the folder of Postgres' programs, settings (name=value).
 set -eu
 dir=$1 bin=$2
@@ -15,6 +15,21 @@ start() {
 stop() {
     "$bin/pg_ctl" stop --silent --wait --mode=immediate --pgdata="$dir/data" >"$dir/stop.log" 2>&1 \
         || cat "$dir/stop.log" >&2
+}
+
+# Every process at once, without a word to any of them. Postgres' are the postmaster and its children.
+kill_all() {
+    postmaster=$(head -n 1 "$dir/data/postmaster.pid")
+    kill -STOP "$postmaster"
+    children=$(cat /proc/[0-9]*/stat 2>/dev/null \
+        | awk -v parent="$postmaster" '{ process = $1; sub(/^.*\) /, ""); if ($2 == parent) print process }')
+    for process in "$postmaster" $children; do
+        kill -KILL "$process" 2>/dev/null || true
+    done
+    for process in "$postmaster" $children; do
+        # Until it is reaped, too: a new postmaster takes its own lock file's process for alive as long as it has an id.
+        while kill -0 "$process" 2>/dev/null; do sleep 0.01; done
+    done
 }
 
 # A new one, or a standby of the one whose socket is in the folder STANDBY_OF.
@@ -33,8 +48,11 @@ fi >"$dir/initdb.log" 2>&1 || { cat "$dir/initdb.log"; rm -rf "$dir"; exit 1; }
 } >>"$dir/data/postgresql.conf"
 
 start
-while read -r _; do
-    stop
+while read -r way; do
+    case $way in
+    kill) kill_all ;;
+    *) stop ;;
+    esac
     start
 done
 stop

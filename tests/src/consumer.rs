@@ -32,8 +32,8 @@ pub enum Source {
 }
 
 impl Source {
-    /// The function's call, without its last argument, the namespace.
-    fn call(self, next: i64, size: usize) -> String {
+    /// The function's call, without its last argument, the namespace, and what closes it.
+    pub(crate) fn call(self, next: i64, size: usize) -> String {
         match self {
             Source::Everything => format!("get_all_messages({next}, {size}"),
             Source::Category(category) => Source::category(category, next, size, "NULL, NULL, NULL"),

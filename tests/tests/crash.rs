@@ -1,107 +1,76 @@
-//! A server that dies under load. `MESSAGE_STORE_LONG=1` kills it 30 times in each mode.
+//! A server that dies under load. Each round pipelines commits or not, and stops at once or is killed; the long form,
+//! `MESSAGE_STORE_LONG=1`, does 32 rounds with each lock.
 
+use message_store_tests::load::{Acknowledged, Load, connect, is_long, is_whole, lost};
 use message_store_tests::wal::alone;
-use message_store_tests::{Session, Store};
-use std::collections::HashMap;
+use message_store_tests::{Crash, Store, follower};
 use std::thread;
 use std::time::Duration;
 
 const WRITERS: usize = 8;
-
-/// An acknowledged message: its stream and position.
-type Acknowledged = HashMap<String, (String, i64)>;
+const TABLE: &str = "message_store.messages";
 
 fn rounds() -> usize {
-    if std::env::var_os("MESSAGE_STORE_LONG").is_some_and(|value| value == "1") { 30 } else { 3 }
+    if is_long() { 32 } else { 4 }
 }
 
-/// Writes until the connection ends, and says what it had an answer for.
-fn write_until_the_end(mut session: Session, number: usize, round: usize) -> Acknowledged {
-    let mut acknowledged = Acknowledged::new();
-    for n in 0_u64.. {
-        // Half of the streams are shared with another writer.
-        let stream = format!("account-{}", if n % 2 == 0 { number } else { number / 2 + 100 });
-        let id = |k: u64| format!("{round:08x}-{number:04x}-4000-8000-{:012x}", 2 * n + k);
-        let (one, two) = (id(0), id(1));
-        let client = session.client();
-        let written: Result<Vec<i64>, postgres::Error> = if n % 5 == 0 {
-            // Two in a transaction: both or none.
-            client.transaction().and_then(|mut transaction| {
-                let write = "SELECT write_message($1, $2, 'T', '{}')";
-                let positions =
-                    [&one, &two].map(|id| transaction.query_one(write, &[id, &stream]).map(|row| row.get::<_, i64>(0)));
-                let positions = positions.into_iter().collect::<Result<Vec<_>, _>>()?;
-                transaction.commit().map(|()| positions)
-            })
-        } else {
-            client.query_one("SELECT write_message($1, $2, 'T', '{}')", &[&one, &stream]).map(|row| vec![row.get(0)])
-        };
-        let Ok(positions) = written else { break };
-        acknowledged
-            .extend([one, two].into_iter().zip(positions).map(|(id, position)| (id, (stream.clone(), position))));
-    }
-    acknowledged
-}
-
-/// Crashes the server while all write, and returns what was acknowledged.
-fn crash_under_load(store: &Store, round: usize, settings: &str) -> Acknowledged {
+/// Crashes the server while all write and read, and returns what was acknowledged.
+fn crash_under_load(
+    store: &Store,
+    round: usize,
+    settings: &str,
+    way: Crash,
+    followers: &mut [follower::Follower],
+) -> Acknowledged {
+    let client = || {
+        let mut client = connect(store);
+        client.batch_execute(settings).expect("settings");
+        client
+    };
     thread::scope(|scope| {
+        for follower in followers {
+            let mut client = connect(store);
+            scope.spawn(move || follower.until_it_fails(&mut client));
+        }
         let writers: Vec<_> = (0..WRITERS)
             .map(|number| {
-                let mut session = store.session();
-                session.ok(settings);
-                scope.spawn(move || write_until_the_end(session, number, round))
+                let mut client = client();
+                let mut load = Load::new(number, round);
+                scope.spawn(move || {
+                    load.until_it_fails(&mut client);
+                    load.acknowledged()
+                })
             })
             .collect();
         thread::sleep(Duration::from_millis(400));
-        store.cluster.crash();
+        store.cluster.crash(way);
         writers.into_iter().flat_map(|writer| writer.join().expect("a writer")).collect()
     })
-}
-
-/// How many of the acknowledged messages are not there, where they were said to be.
-fn lost(session: &mut Session, acknowledged: &Acknowledged) -> usize {
-    let found: Acknowledged = session
-        .rows("SELECT id, stream_name, position FROM message_store.messages")
-        .into_iter()
-        .map(|row| {
-            let [id, stream, position] = row.try_into().expect("three columns");
-            let position = position.expect("a position").parse().expect("a number");
-            (id.expect("an id"), (stream.expect("a stream"), position))
-        })
-        .collect();
-    acknowledged.iter().filter(|(id, place)| found.get(*id) != Some(place)).count()
-}
-
-fn streams_are_gapless(session: &mut Session) {
-    let broken =
-        "SELECT count(*) FROM (SELECT position, row_number() OVER (PARTITION BY stream_name ORDER BY position) AS n
-                  FROM message_store.messages) AS m WHERE position <> n - 1";
-    assert_eq!(session.number(broken), 0, "positions with gaps, or twice");
 }
 
 fn no_acknowledged_message_is_lost(mode: &str) {
     let store = alone();
     store.superuser().ok(&format!("SELECT set_namespace_option('message_store', 'append_lock', '{mode}')"));
     let mut all = Acknowledged::new();
+    let mut followers = follower::of_each_kind(&mut store.superuser(), "message_store");
+    let mut kills = 0;
     for round in 0..rounds() {
-        let acknowledged = crash_under_load(&store, round, "SET message_store.commit_pipelining = auto");
+        let pipelining = ["auto", "off"][round % 2];
+        let way = [Crash::Kill, Crash::Stop][round / 2 % 2];
+        kills += usize::from(way == Crash::Kill);
+        let settings = format!("SET message_store.commit_pipelining = {pipelining}");
+        let acknowledged = crash_under_load(&store, round, &settings, way, &mut followers);
         assert!(acknowledged.len() > 50, "a load: {}", acknowledged.len());
         all.extend(acknowledged);
         let mut session = store.superuser();
-        assert_eq!(lost(&mut session, &all), 0, "round {round}: of {} acknowledged messages", all.len());
-        streams_are_gapless(&mut session);
-        let counts = session
-            .rows("SELECT count(*), count(DISTINCT id), count(DISTINCT global_position) FROM message_store.messages");
-        assert!(counts[0].iter().all(|count| *count == counts[0][0]), "something is there twice: {counts:?}");
-        // The indexes agree with the table.
-        session.ok("SET enable_seqscan = off");
-        let through = |session: &mut Session, call: &str| session.number(&format!("SELECT count(*) FROM {call}"));
-        let total = through(&mut session, "message_store.messages");
-        assert_eq!(through(&mut session, "get_all_messages(1, -1)"), total);
-        assert_eq!(through(&mut session, "get_category_messages('account', 1, -1)"), total);
+        let lost = lost(&mut session, TABLE, &all);
+        assert_eq!(lost, 0, "round {round}, {pipelining}, {way:?}: of {} acknowledged messages", all.len());
+        is_whole(&mut session, "message_store");
+        for follower in &mut followers {
+            follower.must_have_seen_all(|| connect(&store), &mut session);
+        }
     }
-    eprintln!("{mode}: {} acknowledged messages in {} crashes", all.len(), rounds());
+    eprintln!("{mode}: {} acknowledged messages in {} crashes, {kills} of them by SIGKILL", all.len(), rounds());
 }
 
 #[test]
@@ -118,10 +87,12 @@ fn a_crash_loses_no_acknowledged_message_where_writers_lock_streams() {
 #[test]
 fn a_crash_loses_messages_whose_writers_do_not_wait_for_the_flush() {
     let store = alone();
-    let acknowledged = crash_under_load(&store, 0, "SET synchronous_commit = off");
-    let mut session = store.superuser();
-    let lost = lost(&mut session, &acknowledged);
-    eprintln!("{lost} of {} messages lost", acknowledged.len());
-    assert!(lost > 0, "none of {} lost", acknowledged.len());
-    streams_are_gapless(&mut session);
+    for (round, way) in [Crash::Stop, Crash::Kill].into_iter().enumerate() {
+        let acknowledged = crash_under_load(&store, round, "SET synchronous_commit = off", way, &mut []);
+        let mut session = store.superuser();
+        let lost = lost(&mut session, TABLE, &acknowledged);
+        eprintln!("{way:?}: {lost} of {} messages lost", acknowledged.len());
+        assert!(lost > 0, "none of {} lost", acknowledged.len());
+        is_whole(&mut session, "message_store");
+    }
 }
