@@ -86,17 +86,16 @@ impl ExportReader {
         if self.text()?.is_none() {
             return Ok(None);
         }
-        let line = std::str::from_utf8(&self.buffer).unwrap_or_default();
-        let line = line.strip_suffix('\n').unwrap_or(line);
-        let special = Special::read(line).map_err(|error| self.wrong(&error))?;
-        if let Some(Special::Footer(footer)) = &special {
-            self.check_digest(footer)?;
-        } else {
-            self.hash.update(&self.buffer);
-        }
+        let special = Special::read(line(&self.buffer)).map_err(|error| self.wrong(&error))?;
         if let Some(special) = special {
+            match &special {
+                Special::Footer(footer) => self.check_footer(footer)?,
+                _ => self.hash.update(&self.buffer),
+            }
             return Ok(Some(Line::Special(special)));
         }
+        self.hash.update(&self.buffer);
+        let line = line(&self.buffer);
         match Message::read_json(line) {
             Ok(message) => Ok(Some(Line::Message(message, line))),
             Err(error) => Err(self.wrong(&error)),
@@ -111,9 +110,8 @@ impl ExportReader {
                 self.hash.update(&self.buffer);
                 continue;
             }
-            let line = std::str::from_utf8(&self.buffer).unwrap_or_default();
-            return match Special::read(line.trim_end()) {
-                Ok(Some(Special::Footer(footer))) => self.check_digest(&footer),
+            return match Special::read(line(&self.buffer)) {
+                Ok(Some(Special::Footer(footer))) => self.check_footer(&footer),
                 _ => Err(self.wrong("the footer cannot be read")),
             };
         }
@@ -130,12 +128,14 @@ impl ExportReader {
         Failure::Source(format!("{}: line {}: {problem}", self.name, self.number))
     }
 
-    fn check_digest(&self, footer: &Footer) -> Result<(), Failure> {
+    /// Checks what the footer says, and that nothing comes after it.
+    fn check_footer(&mut self, footer: &Footer) -> Result<(), Failure> {
         let found = digest(&self.hash);
-        if footer.xxh3 == found {
-            return Ok(());
+        if footer.xxh3 != found {
+            let problem = format!("the checksum is {found}, not {}: the file is damaged or was edited", footer.xxh3);
+            return Err(self.wrong(&problem));
         }
-        Err(self.wrong(&format!("the checksum is {found}, not {}: the file is damaged or was edited", footer.xxh3)))
+        if self.text()?.is_some() { Err(self.wrong("there is more after the footer")) } else { Ok(()) }
     }
 
     /// Reads a line into the buffer; that of the header is hashed at once.
@@ -158,4 +158,10 @@ impl ExportReader {
             Err(_) => Err(Failure::Source(format!("{}: line {}: not UTF-8", self.name, self.number))),
         }
     }
+}
+
+/// The line without its end.
+fn line(buffer: &[u8]) -> &str {
+    let text = std::str::from_utf8(buffer).unwrap_or_default();
+    text.strip_suffix('\n').unwrap_or(text)
 }

@@ -137,7 +137,9 @@ pub fn open(location: &Location, purpose: Use) -> Result<Box<dyn Store>> {
         Engine::Postgres(parameters) => {
             postgres::PostgresStore::open(parameters, namespace, purpose).map(|store| Box::new(store) as _)
         }
-        Engine::MessageDb(parameters) => message_db::MessageDb::open(parameters).map(|store| Box::new(store) as _),
+        Engine::MessageDb(parameters) => {
+            message_db::MessageDb::open(parameters, purpose).map(|store| Box::new(store) as _)
+        }
         Engine::Sqlite(path) => sqlite::SqliteStore::open(path, namespace, purpose).map(|store| Box::new(store) as _),
     };
     opened.map_err(|error| format!("{location}: {error}"))

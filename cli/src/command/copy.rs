@@ -31,7 +31,7 @@ pub fn run(
     if let Some(failure) = failed {
         return Err(failure);
     }
-    read.of_source()?;
+    read.map_err(|error| lost(&error, &loader))?;
     pages.go_on_from(loader.done.last_global_position);
     let mut line = String::new();
     loop {
@@ -40,7 +40,7 @@ pub fn run(
             Ok(None) => break,
             Err(error) => {
                 loader.flush()?;
-                return Err(Failure::Source(format!("{error}; {}", loader.standing())));
+                return Err(lost(&error, &loader));
             }
         };
         line.clear();
@@ -56,6 +56,10 @@ pub fn run(
     loader.finish(&positions, next)?;
     progress.finish();
     Ok(report(&loader, &progress))
+}
+
+fn lost(error: &str, loader: &Loader<'_>) -> Failure {
+    Failure::Source(format!("{error}; {}", loader.standing()))
 }
 
 /// What an import or a copy has done.

@@ -30,42 +30,31 @@ pub fn run(
     let compression = compress.unwrap_or_else(|| Compression::of_name(file));
     let is_stdout = file == Path::new("-");
     let torn = if is_stdout || force || !file.exists() { None } else { torn(file, store.as_ref(), filter)? };
-    let resumed_after = torn.as_ref().map(|(_, from)| from.0.last.as_ref().map_or(0, |last| last.0));
-    let (header, mut writer) = match torn {
-        Some((header, from)) => (header, ExportWriter::to_file(file, compression, Some(from)).of_target()?),
-        None => {
-            let header = header(store.as_mut(), filter)?;
-            let writer = if is_stdout {
-                ExportWriter::to_stdout(compression)
-            } else {
-                ExportWriter::to_file(file, compression, None)
-                    .map_err(|e| format!("{}: {e}", file.display()))
-                    .of_target()?
-            };
-            (header, writer)
-        }
-    };
+    let resumed_after = torn.as_ref().and_then(|(_, from)| from.0.last.clone());
+    let header = torn.as_ref().map_or_else(|| header(store.as_mut(), filter), |(header, _)| Ok(header.clone()))?;
     let mut pages = Pages::new(filter, header.next_global_position);
     let mut progress = Progress::new(steps(header.next_global_position - filter.first()), quiet);
-    if let Some((last, id)) = writer.progress.last.clone() {
+    if let Some((last, id)) = &resumed_after {
+        pages.go_on_from(*last);
+        let found = pages.next(store.as_mut()).of_source()?;
+        if found.is_none_or(|message| message.global_position != *last || message.id != *id) {
+            let name = file.display();
+            let problem = format!("{name}: its last message, {id} at global position {last}, is not in the store");
+            return Err(Failure::Target(problem));
+        }
         if !quiet {
             eprintln!("{} is torn; going on after global position {last}", file.display());
         }
-        pages.go_on_from(last);
-        let found = pages.next(store.as_mut()).of_source()?;
-        if found.is_none_or(|message| message.global_position != last || message.id != id) {
-            let problem =
-                format!("{}: its last message, {id} at global position {last}, is not in the store", file.display());
-            return Err(Failure::Target(problem));
-        }
+    }
+    let mut writer = if is_stdout {
+        ExportWriter::to_stdout(compression)
     } else {
+        let opened = ExportWriter::to_file(file, compression, torn.map(|(_, from)| from));
+        opened.map_err(|error| format!("{}: {error}", file.display())).of_target()?
+    };
+    if resumed_after.is_none() {
         writer.header(header).of_target()?;
-        let mut failed = None;
-        let read = store.heads(filter, &mut |head| writer.head(head).map_err(|error| failed.insert(error).to_string()));
-        if let Some(error) = failed {
-            return Err(Failure::Target(error.to_string()));
-        }
-        read.of_source()?;
+        heads(store.as_mut(), filter, &mut writer)?;
     }
     let before = writer.progress.counts.messages;
     let mut count = 0;
@@ -90,11 +79,20 @@ pub fn run(
     let last = exported.last.map_or(0, |last| last.0);
     let json = json!({
         "messages": counts.messages, "heads": counts.heads, "consumer_positions": counts.consumer_positions,
-        "last_global_position": last, "resumed_after": resumed_after, "written_now": counts.messages - before,
+        "last_global_position": last, "resumed_after": resumed_after.map(|last| last.0), "written_now": counts.messages - before,
         "seconds": progress.seconds(),
     });
     let text = format!("{} messages exported, up to global position {last}", counts.messages);
     Ok(Report { json: if is_stdout { json!({}) } else { json }, text, is_to_stderr: true })
+}
+
+fn heads(store: &mut dyn Store, filter: &Filter, writer: &mut ExportWriter) -> Result<(), Failure> {
+    let mut failed = None;
+    let read = store.heads(filter, &mut |head| writer.head(head).map_err(|error| failed.insert(error).to_string()));
+    match failed {
+        Some(error) => Err(Failure::Target(error.to_string())),
+        None => read.of_source(),
+    }
 }
 
 /// The source is lost: what was read is kept, and gone on with later.

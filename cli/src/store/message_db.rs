@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use postgres::Client;
 
 use super::postgres_rows::{self, COLUMNS};
-use super::{Followed, Namespace, Result, Stats, Store};
+use super::{Followed, Namespace, Result, Stats, Store, Use};
 use crate::batch::Batch;
 use crate::connection::{connect, reason};
 use crate::filter::Filter;
@@ -51,7 +51,7 @@ fn words<T>(result: std::result::Result<T, postgres::Error>) -> Result<T> {
 
 impl MessageDb {
     /// Connects, and makes sure that there is a Message DB whose table this program knows.
-    pub fn open(parameters: &BTreeMap<String, String>) -> Result<Self> {
+    pub fn open(parameters: &BTreeMap<String, String>, purpose: Use) -> Result<Self> {
         let mut client = connect(parameters)?;
         words(client.batch_execute("SET search_path = message_store, public"))?;
         let sql = "SELECT message_store.message_store_version()";
@@ -60,6 +60,9 @@ impl MessageDb {
         let ours = "SELECT to_regproc('message_store.message_store_release') IS NOT NULL";
         if words(words(client.query_one(ours, &[]))?.try_get(0))? {
             return Err("this is no genuine Message DB but a Message Store: postgres:// reaches it".to_owned());
+        }
+        if purpose != Use::Read {
+            postgres_rows::become_importer(&mut client, "message_store")?;
         }
         Ok(Self { client, release })
     }

@@ -50,6 +50,9 @@ impl PostgresStore {
         }
         // Says in its own words what is wrong with the namespace.
         words(client.execute("SELECT message_store.stream_version('', $1)", &[&namespace]))?;
+        if purpose != Use::Read {
+            postgres_rows::become_importer(&mut client, &namespace)?;
+        }
         let page = format!("SELECT {COLUMNS} FROM message_store.get_all_messages($1, $2, $3)");
         let page = words(client.prepare(&page))?;
         let import = words(client.prepare("SELECT message_store.import_messages($1::text::jsonb, $2)"))?;
@@ -167,6 +170,9 @@ impl Store for PostgresStore {
     }
 
     fn reopen_after(&mut self, last: i64) -> Result<()> {
+        if self.next_global_position()? <= last + 1 {
+            return Ok(());
+        }
         let (messages, sequence) = (self.table("messages"), self.sequence_sql());
         let mut transaction = words(self.client.transaction())?;
         // Who writes holds a lock on the table before drawing a position.

@@ -1,6 +1,8 @@
 //! Rows of a Postgres server.
 
 use std::error::Error;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use postgres::fallible_iterator::FallibleIterator;
 use postgres::types::{FromSql, ToSql, Type};
@@ -8,6 +10,7 @@ use postgres::{Client, Row, Statement};
 
 use super::{PAGE_BYTES, Result};
 use crate::connection::reason;
+use crate::interrupt;
 use crate::message::{ConsumerPosition, Head, Message};
 
 /// The columns of a message, in the order in which they are read.
@@ -51,6 +54,27 @@ fn message(row: &Row) -> std::result::Result<Message, postgres::Error> {
         metadata: row.try_get(6)?,
         time: row.try_get::<_, Time>(7)?.0,
     })
+}
+
+/// How long an import waits for another one.
+const IMPORTER: Duration = Duration::from_secs(60);
+
+/// Waits until no other session imports into the namespace, and keeps others out to the end of this one.
+///
+/// The server goes on for a while with what a killed importer had sent, and may still commit it.
+pub fn become_importer(client: &mut Client, namespace: &str) -> Result<()> {
+    let sql = "SELECT pg_try_advisory_lock(hashtextextended('message-store import ' || $1::text, 0))";
+    let until = Instant::now() + IMPORTER;
+    loop {
+        let row = client.query_one(sql, &[&namespace]).map_err(|error| reason(&error))?;
+        if row.try_get(0).map_err(|error| reason(&error))? {
+            return Ok(());
+        }
+        if interrupt::requested() || Instant::now() > until {
+            return Err("another import into this store is under way".to_owned());
+        }
+        thread::sleep(Duration::from_millis(50));
+    }
 }
 
 /// The messages of a query, until they take the memory of a page.
