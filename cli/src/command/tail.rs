@@ -1,5 +1,6 @@
 //! `tail`.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
@@ -93,8 +94,20 @@ fn print(out: &mut impl Write, message: &Message, as_json: bool) -> io::Result<(
     }
     let Message { global_position, stream_name, position, kind, data, .. } = message;
     let time = time::format(message.time);
+    let (stream_name, kind) = (one_line(stream_name), one_line(kind));
     let data = data.as_deref().unwrap_or("NULL");
     writeln!(out, "{global_position}  {time}  {stream_name}  {position}  {kind}  {data}")
+}
+
+/// The text without control characters, which a terminal would obey.
+fn one_line(text: &str) -> Cow<'_, str> {
+    if !text.contains(char::is_control) {
+        return Cow::Borrowed(text);
+    }
+    let escaped = |character: char| {
+        if character.is_control() { character.escape_default().collect() } else { character.to_string() }
+    };
+    Cow::Owned(text.chars().map(escaped).collect())
 }
 
 /// Whether somebody reads what is printed.

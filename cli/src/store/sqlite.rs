@@ -55,6 +55,8 @@ impl SqliteStore {
             if is_new {
                 words(connection.pragma_update(None, "journal_mode", "wal"))?;
             }
+            // A batch changes pages all over the indexes, so a checkpoint serves several.
+            words(connection.pragma_update(None, "wal_autocheckpoint", 8000))?;
             words(connection.query_row("SELECT message_store_init()", [], |_| Ok(())))?;
         }
         let namespace = namespace.unwrap_or("message_store").to_owned();
