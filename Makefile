@@ -95,6 +95,7 @@ test-sqlite: ## The SQLite extension in the sqlite3 shell, Python, Node and a Ru
 
 .PHONY: test-docs
 test-docs: install-for-tests ## Every example of the documentation, against what it shows
+	cargo build --quiet -p message-store-cli
 	/usr/bin/python3 -B tests/docs/check.py
 
 .PHONY: test-postgres

@@ -51,7 +51,7 @@ impl Filter {
         self.from.unwrap_or(1).max(1)
     }
 
-    /// Whether every global position up to the last one belongs to it, so that a gap is one of the store itself.
+    /// Whether a message may be left out for its time.
     pub fn has_times(&self) -> bool {
         self.since.is_some() || self.until.is_some()
     }
