@@ -1,5 +1,7 @@
 //! The messages of a store one after the other, in constant memory.
 
+use std::sync::mpsc;
+use std::thread;
 use std::vec;
 
 use crate::filter::Filter;
@@ -33,23 +35,52 @@ impl Pages {
     /// The next message.
     pub fn next(&mut self, store: &mut dyn Store) -> Result<Option<Message>> {
         loop {
-            for message in self.page.by_ref() {
-                if message.global_position >= self.end {
-                    return Ok(None);
-                }
-                if self.filter.admits(&message) {
-                    return Ok(Some(message));
-                }
+            if let Some(message) = self.page.next() {
+                return Ok(Some(message));
             }
-            if self.next >= self.end {
-                return Ok(None);
-            }
-            let page = store.page(self.next, self.filter.category.as_deref(), self.limit)?;
-            let Some(last) = page.last() else { return Ok(None) };
-            self.next = last.global_position.saturating_add(1);
-            self.limit = limit(&page);
+            let Some(page) = self.next_page(store)? else { return Ok(None) };
             self.page = page.into_iter();
         }
+    }
+
+    /// The next page, which the filter may leave empty; `None` at the end.
+    fn next_page(&mut self, store: &mut dyn Store) -> Result<Option<Vec<Message>>> {
+        if self.next >= self.end {
+            return Ok(None);
+        }
+        let mut page = store.page(self.next, self.filter.category.as_deref(), self.limit)?;
+        let Some(last) = page.last() else { return Ok(None) };
+        self.next = last.global_position.saturating_add(1);
+        self.limit = limit(&page);
+        page.retain(|message| message.global_position < self.end && self.filter.admits(message));
+        Ok(Some(page))
+    }
+
+    /// Hands over the messages one by one, and reads the next page meanwhile. An error of the store is the last thing
+    /// handed over; one of `each` ends it.
+    pub fn read_ahead<E>(
+        mut self,
+        store: &mut dyn Store,
+        mut each: impl FnMut(Result<Message>) -> std::result::Result<(), E>,
+    ) -> std::result::Result<(), E> {
+        let (sender, receiver) = mpsc::sync_channel(1);
+        thread::scope(|scope| {
+            scope.spawn(move || {
+                while let Some(page) = self.next_page(store).transpose() {
+                    let is_last = page.is_err();
+                    if sender.send(page).is_err() || is_last {
+                        break;
+                    }
+                }
+            });
+            for page in receiver {
+                match page {
+                    Ok(page) => page.into_iter().try_for_each(|message| each(Ok(message)))?,
+                    Err(error) => each(Err(error))?,
+                }
+            }
+            Ok(())
+        })
     }
 
     /// Whether a page has just ended.

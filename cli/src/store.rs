@@ -73,7 +73,7 @@ pub struct Stats {
 }
 
 /// A store that is open.
-pub trait Store {
+pub trait Store: Send {
     /// `postgres`, `sqlite` or `message-db`.
     fn kind(&self) -> &'static str;
 

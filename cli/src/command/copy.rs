@@ -34,15 +34,11 @@ pub fn run(
     read.map_err(|error| lost(&error, &loader))?;
     pages.go_on_from(loader.done.last_global_position);
     let mut line = String::new();
-    loop {
-        let message = match pages.next(source.as_mut()) {
-            Ok(Some(message)) => message,
-            Ok(None) => break,
-            Err(error) => {
-                loader.flush()?;
-                return Err(lost(&error, &loader));
-            }
-        };
+    pages.read_ahead(source.as_mut(), |message| {
+        let message = message.or_else(|error| {
+            loader.flush()?;
+            Err(lost(&error, &loader))
+        })?;
         line.clear();
         message.write_json(&mut line);
         let before = loader.done.messages;
@@ -50,7 +46,8 @@ pub fn run(
             progress.advance(loader.done.messages - before, steps(message.global_position - filter.first() + 1));
             loader.check_interrupt()?;
         }
-    }
+        Ok(())
+    })?;
     let positions = source.consumer_positions(filter.category.as_deref()).of_source()?;
     let next = filter.to.map_or(next, |to| next.min(to.saturating_add(1)));
     loader.finish(&positions, next)?;
