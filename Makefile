@@ -40,13 +40,17 @@ install-sqlite: sqlite ## The SQLite extension, into SQLITE_LIBDIR (default: /us
 sqlite: ## Build the SQLite extension: target/release/libmessage_store_sqlite.so
 	cargo build --release --target-dir target -p message-store-sqlite-loadable
 
+.PHONY: cli
+cli: ## Build the program message-store: target/release/message-store
+	cargo build --release --target-dir target -p message-store-cli
+
 .PHONY: quickstart
 quickstart: ## A store in an SQLite file, statement by statement; needs only Rust and a C compiler
 	cargo run --quiet --release -p message-store-sqlite --example quickstart
 
 # test-in-server comes last: it installs a debug build, which no speed may be read off.
 .PHONY: test
-test: setup lint test-core test-sqlite test-docs test-postgres soak-short bench-smoke test-packaging test-in-server ## Everything that a change must pass; installs what is missing first
+test: setup lint test-core test-sqlite test-docs test-postgres test-cli soak-short bench-smoke test-packaging test-in-server ## Everything that a change must pass; installs what is missing first
 
 .PHONY: test-long
 test-long: setup install-for-tests ## Longer runs, two hours: 100,000 differential operations, 300,000 raced messages, 64 crashes, 20 minutes of random arguments, the soak
@@ -92,6 +96,7 @@ lint: ## Formatting and clippy, each crate by itself: their features must not mi
 	$(CLIPPY) -p message_store --features pg_test -- -D warnings
 	$(CLIPPY) -p message-store-sqlite -- -D warnings
 	$(CLIPPY) -p message-store-sqlite-loadable -- -D warnings
+	$(CLIPPY) -p message-store-cli -- -D warnings
 	$(CLIPPY) -p message-store-tests -- -D warnings
 
 .PHONY: setup
@@ -108,6 +113,7 @@ test-sqlite: ## The SQLite extension in the sqlite3 shell, Python, Node and a Ru
 
 .PHONY: test-docs
 test-docs: install-for-tests ## Every example of the documentation, against what it shows
+	cargo build --quiet -p message-store-cli
 	/usr/bin/python3 -B tests/docs/check.py
 
 .PHONY: test-postgres
@@ -115,6 +121,10 @@ test-postgres: install-for-tests ## The extension beside genuine Message DB, on 
 	PG_CONFIG=$(TEST_PG_CONFIG) cargo test --quiet -p message-store-tests
 	PG_CONFIG=$(TEST_PG_CONFIG) MESSAGE_STORE_SETTINGS=message_store.direct_access=off \
 		cargo test --quiet -p message-store-tests $(addprefix --test ,$(BY_STATEMENTS))
+
+.PHONY: test-cli
+test-cli: install-for-tests ## The program message-store, between Postgres, SQLite and genuine Message DB
+	PG_CONFIG=$(TEST_PG_CONFIG) cargo test --quiet -p message-store-cli
 
 .PHONY: test-in-server
 test-in-server: ## The extension's own tests, inside the server; leaves a debug build installed

@@ -8,6 +8,7 @@ postgres=15
 pgrx=0.18.1
 message_db=1.3.1        # of the npm package; the database in it is 1.3.0
 python_client=message-db-py==0.3.5
+python_parser=prometheus_client==0.26.0
 node_client=@doughtnerd/message-store-connector@1.10.1
 python_peer="eventsourcing[postgres]==9.5.6 psycopg[binary]==3.3.9"
 node_peer="@event-driven-io/emmett-postgresql@0.42.0 pg@8"
@@ -99,16 +100,16 @@ genuine_message_db() {
     rm -r "$folder"
 }
 
-python_client() {
-    if [ -f "$deps/python/.$python_client" ]; then
-        say "$python_client: there"
+python_packages() {
+    if [ -f "$deps/python/.$python_client" ] && [ -f "$deps/python/.$python_parser" ]; then
+        say "$python_client, $python_parser: there"
         return
     fi
-    say "$python_client: from PyPI, with $(/usr/bin/python3 --version)"
+    say "$python_client, $python_parser: from PyPI, with $(/usr/bin/python3 --version)"
     rm -rf "$deps/python"
     /usr/bin/python3 -m venv "$deps/python"
-    "$deps/python/bin/pip" install --quiet --disable-pip-version-check "$python_client"
-    touch "$deps/python/.$python_client"
+    "$deps/python/bin/pip" install --quiet --disable-pip-version-check "$python_client" "$python_parser"
+    touch "$deps/python/.$python_client" "$deps/python/.$python_parser"
 }
 
 node_client() {
@@ -166,5 +167,5 @@ fi
 debian_packages
 cargo_pgrx
 genuine_message_db
-python_client
+python_packages
 node_client

@@ -11,13 +11,14 @@ A page's examples are its fenced blocks. They run in the order of the page:
     ```sql psql -qAt   the same with psql's options, which are those of the whole session
     ```sql sqlite      in one sqlite3 shell of the page, on the file bank.db
     ```python          by python3, in a process of its own
+    ```sh message-store    by sh, with the program message-store
     ```text            right below one of them: the output that it must have
 
 The tests that docs/guarantees.md names must exist.
 
 A block without a text block below it may print what it likes, but no error. Every other block is left alone. The
-SQLite ones run in a folder of their own that has cargo's target folder in it; without the library (make sqlite) or the
-sqlite3 shell they are left out, and the last line says so.
+SQLite ones and those of the program run in a folder of their own that has cargo's target folder in it; without the
+library (make sqlite), the sqlite3 shell or the program (make cli) they are left out, and the last line says so.
 
 What differs from run to run is shown as it once was, and compared as a placeholder: version 7 ids, and times with a
 fraction of a second. So an example that gives ids and times of its own, whole seconds, is compared to the letter.
@@ -39,11 +40,12 @@ from contextlib import contextmanager
 
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PAGES = ["README.md"]
-PAGES += [f"docs/{page}.md" for page in ("reference", "namespaces", "concurrency", "consumers", "retention", "differences")]
+PAGES += [f"docs/{page}.md" for page in ("reference", "namespaces", "concurrency", "consumers", "retention", "differences", "cli")]
 # Of the Postgres that has the extension.
 PG_BIN = os.environ.get("PG_BIN", "/usr/lib/postgresql/15/bin")
 TARGET = os.environ.get("CARGO_TARGET_DIR", os.path.join(REPOSITORY, "target"))
 LIBRARY = os.path.join(TARGET, "release", "libmessage_store_sqlite.so")
+PROGRAMS = [os.path.join(TARGET, profile) for profile in ("release", "debug")]
 PYTHON = "/usr/bin/python3"
 SETTINGS = ["timezone=UTC", "fsync=off", "max_prepared_transactions=10"]
 
@@ -54,9 +56,10 @@ VERBOSE = re.compile(r"^(LOCATION|SCHEMA NAME|TABLE NAME|COLUMN NAME|CONSTRAINT 
 PLACEHOLDERS = [
     (re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+"), "<time>"),
     (re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}\b"), "<id>"),
+    (re.compile(r'"xxh3":"[0-9a-f]{16}"'), '"xxh3":"<digest>"'),
 ]
 FAILED = re.compile(r"^(ERROR|FATAL|PANIC|Runtime error|Parse error|Traceback|\(the session ended)", re.MULTILINE)
-RUN_BY = {"sql": "psql", "sql psql": "psql", "sql sqlite": "sqlite3", "python": "python3"}
+RUN_BY = {"sql": "psql", "sql psql": "psql", "sql sqlite": "sqlite3", "python": "python3", "sh message-store": "sh"}
 
 
 class Example:
@@ -140,6 +143,18 @@ def run_sqlite(all_examples):
                 example.found = output_of(command, cwd=folder)
 
 
+def run_program(all_examples):
+    """The examples for message-store, in the order of the page, in the same folder."""
+    folders = [folder for folder in PROGRAMS if os.path.exists(os.path.join(folder, "message-store"))]
+    if not folders:
+        return
+    path = os.pathsep.join([*map(os.path.abspath, folders), os.environ["PATH"]])
+    with tempfile.TemporaryDirectory() as folder:
+        for example in all_examples:
+            command = ["sh", "-c", example.code]
+            example.found = output_of(command, cwd=folder, env={**os.environ, "PATH": path})
+
+
 def comparable(text):
     """The text with placeholders; where there are any, columns are not compared by their width."""
     lines = [line.rstrip() for line in text.strip("\n").split("\n")]
@@ -173,7 +188,8 @@ def check(name, write):
     everything = list(examples(page))
     run_psql([example for example in everything if example.program == "psql"])
     if os.path.exists(LIBRARY) and shutil.which("sqlite3"):
-        run_sqlite([example for example in everything if example.program != "psql"])
+        run_sqlite([example for example in everything if example.program in ("sqlite3", "python3")])
+    run_program([example for example in everything if example.program == "sh"])
     agree = differ = left_out = 0
     for example in everything:
         if example.found is None:

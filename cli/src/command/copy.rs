@@ -1,0 +1,79 @@
+//! `copy`.
+
+use serde_json::json;
+
+use super::{Report, steps};
+use crate::failure::{Failure, Side};
+use crate::filter::Filter;
+use crate::loader::Loader;
+use crate::location::Location;
+use crate::pages::Pages;
+use crate::progress::Progress;
+use crate::store::{self, Use};
+
+/// Puts the messages of a store into another one.
+pub fn run(
+    source: &Location,
+    target: &Location,
+    create: bool,
+    filter: &Filter,
+    quiet: bool,
+) -> Result<Report, Failure> {
+    let mut source = store::open(source, Use::Read).of_source()?;
+    let next = source.next_global_position().of_source()?;
+    let mut target = store::open(target, if create { Use::Create } else { Use::Write }).of_target()?;
+    let mut loader = Loader::new(target.as_mut(), filter)?;
+    let mut pages = Pages::new(filter, next);
+    let mut progress = Progress::new(steps(next - filter.first()), quiet);
+    let mut failed = None;
+    let read =
+        source.heads(filter, &mut |head| loader.head(head).map_err(|failure| failed.insert(failure).to_string()));
+    if let Some(failure) = failed {
+        return Err(failure);
+    }
+    read.map_err(|error| lost(&error, &loader))?;
+    pages.go_on_from(loader.done.last_global_position);
+    let mut line = String::new();
+    pages.read_ahead(source.as_mut(), |message| {
+        let message = message.or_else(|error| {
+            loader.flush()?;
+            Err(lost(&error, &loader))
+        })?;
+        line.clear();
+        message.write_json(&mut line);
+        let before = loader.done.messages;
+        if loader.message(message.global_position, &message.id, &line)? {
+            progress.advance(loader.done.messages - before, steps(message.global_position - filter.first() + 1));
+            loader.check_interrupt()?;
+        }
+        Ok(())
+    })?;
+    let positions = source.consumer_positions(filter.category.as_deref()).of_source()?;
+    let next = filter.to.map_or(next, |to| next.min(to.saturating_add(1)));
+    loader.finish(&positions, next)?;
+    progress.finish();
+    Ok(report(&loader, &progress))
+}
+
+fn lost(error: &str, loader: &Loader<'_>) -> Failure {
+    Failure::Source(format!("{error}; {}", loader.standing()))
+}
+
+/// What an import or a copy has done.
+pub fn report(loader: &Loader<'_>, progress: &Progress) -> Report {
+    let done = &loader.done;
+    let after = if done.skipped > 0 { " after those that were there" } else { "" };
+    let mut text =
+        format!("{} messages imported{after}, up to global position {}", done.messages, done.last_global_position);
+    for (count, what) in [
+        (done.heads_not_kept, "versions of removed streams"),
+        (done.consumer_positions_not_kept, "consumers' positions"),
+    ] {
+        if count > 0 {
+            text.push_str(&format!("\nWARNING: the target has no place for {count} {what}"));
+        }
+    }
+    let mut json = json!(done);
+    json["seconds"] = json!(progress.seconds());
+    Report::new(json, text)
+}

@@ -1,0 +1,143 @@
+//! `export`.
+
+use std::path::Path;
+
+use message_store_core::time;
+use serde_json::json;
+
+use super::{Report, steps};
+use crate::compression::Compression;
+use crate::export_writer::{ExportWriter, Found, look};
+use crate::failure::{Failure, Side};
+use crate::filter::Filter;
+use crate::format::{Header, VERSION};
+use crate::interrupt;
+use crate::location::Location;
+use crate::pages::Pages;
+use crate::progress::Progress;
+use crate::store::{self, Store, Use};
+
+/// Writes the messages of a store to a file.
+pub fn run(
+    source: &Location,
+    file: &Path,
+    compress: Option<Compression>,
+    force: bool,
+    filter: &Filter,
+    quiet: bool,
+) -> Result<Report, Failure> {
+    let mut store = store::open(source, Use::Read).of_source()?;
+    let compression = compress.unwrap_or_else(|| Compression::of_name(file));
+    let is_stdout = file == Path::new("-");
+    let torn = if is_stdout || force || !file.exists() { None } else { torn(file, store.as_ref(), filter)? };
+    let resumed_after = torn.as_ref().and_then(|(_, from)| from.0.last.clone());
+    let header = torn.as_ref().map_or_else(|| header(store.as_mut(), filter), |(header, _)| Ok(header.clone()))?;
+    let mut pages = Pages::new(filter, header.next_global_position);
+    let mut progress = Progress::new(steps(header.next_global_position - filter.first()), quiet);
+    if let Some((last, id)) = &resumed_after {
+        pages.go_on_from(*last);
+        let found = pages.next(store.as_mut()).of_source()?;
+        if found.is_none_or(|message| message.global_position != *last || message.id != *id) {
+            let name = file.display();
+            let problem = format!("{name}: its last message, {id} at global position {last}, is not in the store");
+            return Err(Failure::Target(problem));
+        }
+        if !quiet {
+            eprintln!("{} is torn; going on after global position {last}", file.display());
+        }
+    }
+    let mut writer = if is_stdout {
+        ExportWriter::to_stdout(compression)
+    } else {
+        let opened = ExportWriter::to_file(file, compression, torn.map(|(_, from)| from));
+        opened.map_err(|error| format!("{}: {error}", file.display())).of_target()?
+    };
+    if resumed_after.is_none() {
+        writer.header(header).of_target()?;
+        heads(store.as_mut(), filter, &mut writer)?;
+    }
+    let before = writer.progress.counts.messages;
+    let mut count = 0;
+    while let Some(message) = pages.next(store.as_mut()).map_err(|error| stopped(&mut writer, error, file))? {
+        writer.message(&message).of_target()?;
+        count += 1;
+        if pages.is_at_end_of_page() {
+            progress.advance(count, steps(message.global_position - filter.first() + 1));
+            count = 0;
+            if interrupt::requested() {
+                writer.flush().of_target()?;
+                let last = message.global_position;
+                let problem = format!("interrupted after global position {last}; the same command goes on from there");
+                return Err(Failure::Interrupted(problem));
+            }
+        }
+    }
+    let positions = store.consumer_positions(filter.category.as_deref()).of_source()?;
+    let exported = writer.finish(positions).of_target()?;
+    progress.finish();
+    let counts = exported.counts;
+    let last = exported.last.map_or(0, |last| last.0);
+    let json = json!({
+        "messages": counts.messages, "heads": counts.heads, "consumer_positions": counts.consumer_positions,
+        "last_global_position": last, "resumed_after": resumed_after.map(|last| last.0), "written_now": counts.messages - before,
+        "seconds": progress.seconds(),
+    });
+    let text = format!("{} messages exported, up to global position {last}", counts.messages);
+    Ok(Report { json: if is_stdout { json!({}) } else { json }, text, is_to_stderr: true })
+}
+
+fn heads(store: &mut dyn Store, filter: &Filter, writer: &mut ExportWriter) -> Result<(), Failure> {
+    let mut failed = None;
+    let read = store.heads(filter, &mut |head| writer.head(head).map_err(|error| failed.insert(error).to_string()));
+    match failed {
+        Some(error) => Err(Failure::Target(error.to_string())),
+        None => read.of_source(),
+    }
+}
+
+/// The source is lost: what was read is kept, and gone on with later.
+fn stopped(writer: &mut ExportWriter, error: String, file: &Path) -> Failure {
+    let flushed = writer.flush().is_ok();
+    match &writer.progress.last {
+        Some((last, _)) if flushed => {
+            let file = file.display();
+            Failure::Source(format!(
+                "{error}; {file} ends after global position {last}, and the same command goes on from there"
+            ))
+        }
+        _ => Failure::Source(error),
+    }
+}
+
+fn header(store: &mut dyn Store, filter: &Filter) -> Result<Header, Failure> {
+    let next = store.next_global_position().of_source()?;
+    Ok(Header {
+        format: VERSION,
+        store: store.kind().to_owned(),
+        release: store.release().to_owned(),
+        namespace: store.namespace().to_owned(),
+        next_global_position: filter.to.map_or(next, |to| next.min(to.saturating_add(1))),
+        filter: filter.clone(),
+        created_at: time::format(time::now()),
+    })
+}
+
+type Torn = (Header, (crate::export_writer::Progress, u64));
+
+/// The header of a torn file, and how far it is whole; `None` to begin.
+fn torn(file: &Path, store: &dyn Store, filter: &Filter) -> Result<Option<Torn>, Failure> {
+    let name = file.display();
+    match look(file).map_err(|error| format!("{name}: {error}")).of_target()? {
+        Found::Nothing => Ok(None),
+        Found::Whole => Err(Failure::Usage(format!("{name} holds a whole export already; --force writes it anew"))),
+        Found::Foreign => Err(Failure::Usage(format!("{name} is there and no export; --force replaces it"))),
+        Found::Torn(torn) => {
+            let (header, progress, length) = *torn;
+            if header.filter != *filter || header.namespace != store.namespace() || header.store != store.kind() {
+                let problem = format!("{name} is the beginning of another export; --force replaces it");
+                return Err(Failure::Usage(problem));
+            }
+            Ok(Some((header, (progress, length))))
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! `import`.
+
+use std::path::Path;
+use std::sync::atomic::Ordering;
+
+use super::Report;
+use super::copy::report;
+use crate::export_reader::{ExportReader, Line};
+use crate::failure::{Failure, Side};
+use crate::format::Special;
+use crate::loader::Loader;
+use crate::location::Location;
+use crate::progress::Progress;
+use crate::store::{self, Use};
+
+/// Puts the messages of a file into a store.
+pub fn run(file: &Path, target: &Location, create: bool, partial: bool, quiet: bool) -> Result<Report, Failure> {
+    // Nothing of a torn file is imported; what comes by a pipe is seen only once.
+    if !partial && file != Path::new("-") {
+        ExportReader::open(file)?.check()?;
+    }
+    let mut reader = ExportReader::open(file)?;
+    let header = reader.header()?;
+    let mut store = store::open(target, if create { Use::Create } else { Use::Write }).of_target()?;
+    let mut loader = Loader::new(store.as_mut(), &header.filter)?;
+    let mut progress = Progress::new(reader.size, quiet);
+    let (mut positions, mut is_whole) = (Vec::new(), false);
+    while let Some(line) = next(&mut reader, &mut loader, partial)? {
+        match line {
+            Line::Message(message, text) => {
+                let before = loader.done.messages;
+                if loader.message(message.global_position, &message.id, text)? {
+                    progress.advance(loader.done.messages - before, reader.bytes.load(Ordering::Relaxed));
+                    loader.check_interrupt()?;
+                }
+            }
+            Line::Special(Special::Head(head)) => loader.head(head)?,
+            Line::Special(Special::ConsumerPosition(position)) => positions.push(position),
+            Line::Special(Special::Footer(_)) => {
+                is_whole = true;
+                break;
+            }
+            Line::Special(Special::Header(_)) => return Err(reader.wrong("a second header")),
+        }
+    }
+    if is_whole || partial {
+        loader.finish(&positions, if is_whole { header.next_global_position } else { 0 })?;
+        progress.finish();
+        return Ok(report(&loader, &progress));
+    }
+    loader.flush()?;
+    Err(and_standing(reader.torn(), &loader))
+}
+
+/// The next line. Of a torn file that is taken as it is, the torn line is its end.
+fn next<'a>(reader: &'a mut ExportReader, loader: &mut Loader<'_>, partial: bool) -> Result<Option<Line<'a>>, Failure> {
+    match reader.next() {
+        Err(Failure::Source(problem)) if partial && problem.contains(": torn: ") => Ok(None),
+        Err(failure) => {
+            loader.flush()?;
+            Err(and_standing(failure, loader))
+        }
+        line => line,
+    }
+}
+
+fn and_standing(failure: Failure, loader: &Loader<'_>) -> Failure {
+    Failure::Source(format!("{failure}; {}", loader.standing()))
+}

@@ -1,0 +1,156 @@
+//! Puts messages into a store, batch by batch, after those that it has.
+
+use crate::batch::Batch;
+use crate::failure::{Failure, Side};
+use crate::filter::Filter;
+use crate::interrupt;
+use crate::message::{ConsumerPosition, Head};
+use crate::store::Store;
+
+/// How many heads go into one transaction.
+const HEADS: usize = 1000;
+
+/// What has been done.
+#[derive(Debug, Default, Clone, serde::Serialize)]
+pub struct Done {
+    /// Messages that were added.
+    pub messages: u64,
+    /// Messages that the target had already.
+    pub skipped: u64,
+    /// Versions of streams that were added.
+    pub heads: u64,
+    /// Versions of streams for which the target has no place.
+    pub heads_not_kept: u64,
+    /// Consumers' positions that were set.
+    pub consumer_positions: u64,
+    /// Consumers' positions for which the target has no place.
+    pub consumer_positions_not_kept: u64,
+    /// Of the target's last message.
+    pub last_global_position: i64,
+}
+
+/// A store that is being written to.
+pub struct Loader<'a> {
+    target: &'a mut dyn Store,
+    batch: Batch,
+    heads: Vec<Head>,
+    has: Option<(i64, String)>,
+    must_meet: bool,
+    is_reopened: bool,
+    /// What has been done.
+    pub done: Done,
+}
+
+impl<'a> Loader<'a> {
+    /// Asks the target where it stands. What comes are the messages of the filter.
+    pub fn new(target: &'a mut dyn Store, filter: &Filter) -> Result<Self, Failure> {
+        let has = target.last().of_target()?;
+        let last_global_position = has.as_ref().map_or(0, |has| has.0);
+        let must_meet = has.is_some() && filter.first() <= last_global_position && !filter.has_times();
+        let done = Done { last_global_position, ..Done::default() };
+        let (batch, heads) = (Batch::default(), Vec::new());
+        Ok(Self { target, batch, heads, has, must_meet, is_reopened: false, done })
+    }
+
+    /// Adds the version of a stream.
+    pub fn head(&mut self, head: Head) -> Result<(), Failure> {
+        self.heads.push(head);
+        if self.heads.len() >= HEADS { self.put_heads() } else { Ok(()) }
+    }
+
+    /// Adds a message, `json` being the element of `import_messages`; whether a batch was full and is committed.
+    pub fn message(&mut self, global_position: i64, id: &str, json: &str) -> Result<bool, Failure> {
+        self.put_heads()?;
+        if let Some((last, last_id)) = &self.has
+            && global_position <= *last
+        {
+            if global_position == *last && id.eq_ignore_ascii_case(last_id) {
+                self.must_meet = false;
+            } else if global_position == *last {
+                return Err(self.strange());
+            } else {
+                self.must_meet = true;
+            }
+            self.done.skipped += 1;
+            return Ok(false);
+        }
+        self.check_met()?;
+        self.batch.push(global_position, json);
+        if self.batch.is_full() { self.flush().map(|()| true) } else { Ok(false) }
+    }
+
+    /// Commits the rest. The next global position becomes `next`, and the consumers' positions these.
+    pub fn finish(&mut self, positions: &[ConsumerPosition], next: i64) -> Result<(), Failure> {
+        self.put_heads()?;
+        self.check_met()?;
+        self.flush()?;
+        self.target.advance_to(next).of_target()?;
+        let kept = self.target.put_consumer_positions(positions).of_target()?;
+        self.done.consumer_positions += kept as u64;
+        self.done.consumer_positions_not_kept += (positions.len() - kept) as u64;
+        Ok(())
+    }
+
+    /// Commits what there is.
+    pub fn flush(&mut self) -> Result<(), Failure> {
+        if self.batch.count == 0 {
+            return Ok(());
+        }
+        if let Some((last, _)) = self.has.as_ref().filter(|_| !self.is_reopened) {
+            self.target.reopen_after(*last).of_target()?;
+        }
+        self.is_reopened = true;
+        self.batch.close();
+        self.target.import(&self.batch).map_err(|error| self.refused(&error))?;
+        self.done.messages += self.batch.count as u64;
+        self.done.last_global_position = self.batch.last;
+        self.batch.clear();
+        Ok(())
+    }
+
+    /// Fails when the program is to end; to be asked after a batch.
+    pub fn check_interrupt(&self) -> Result<(), Failure> {
+        if interrupt::requested() {
+            Err(Failure::Interrupted(format!("interrupted; {}", self.standing())))
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Where the target stands, in words.
+    pub fn standing(&self) -> String {
+        match self.done.last_global_position {
+            0 => "the target has no messages".to_owned(),
+            last => {
+                format!("the target has everything up to global position {last}; the same command goes on from there")
+            }
+        }
+    }
+
+    fn put_heads(&mut self) -> Result<(), Failure> {
+        if self.heads.is_empty() {
+            return Ok(());
+        }
+        let kept = self.target.put_heads(&self.heads).of_target()?;
+        self.done.heads += kept as u64;
+        self.done.heads_not_kept += (self.heads.len() - kept) as u64;
+        self.heads.clear();
+        Ok(())
+    }
+
+    fn check_met(&self) -> Result<(), Failure> {
+        if self.must_meet { Err(self.strange()) } else { Ok(()) }
+    }
+
+    fn strange(&self) -> Failure {
+        let (last, id) = self.has.as_ref().map_or((0, ""), |has| (has.0, has.1.as_str()));
+        Failure::Target(format!(
+            "the target holds other messages: its last one, {id} at global position {last}, is not in the source"
+        ))
+    }
+
+    fn refused(&self, error: &str) -> Failure {
+        let Batch { first, last, .. } = self.batch;
+        Failure::Target(format!("global positions {first} to {last}: {error}; {}", self.standing()))
+    }
+}

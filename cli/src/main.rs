@@ -1,0 +1,86 @@
+//! The command-line program `message-store`.
+
+mod arguments;
+mod batch;
+mod command;
+mod compression;
+mod connection;
+mod export_reader;
+mod export_writer;
+mod failure;
+mod filter;
+mod format;
+mod interrupt;
+mod loader;
+mod location;
+mod message;
+mod pages;
+mod progress;
+mod store;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+use serde_json::json;
+
+use arguments::{Arguments, Command, Output};
+use failure::{Failure, Side};
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let output = arguments.output;
+    match run(arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            if output.json {
+                // Where a result was printed already, as by verify, this is a second line.
+                let _ = print(&json!({"error": failure.name(), "message": failure.to_string()}).to_string());
+            } else {
+                eprintln!("message-store: {failure}");
+            }
+            ExitCode::from(failure.code())
+        }
+    }
+}
+
+fn run(arguments: Arguments) -> Result<(), Failure> {
+    interrupt::watch().of_source()?;
+    let Output { json, quiet } = arguments.output;
+    let result = match arguments.command {
+        Command::Export { source, file, compress, force, filter } => {
+            command::export::run(&source, &file, compress, force, &filter, quiet)?
+        }
+        Command::Import { file, target, create_namespace, partial } => {
+            command::import::run(&file, &target, create_namespace, partial, quiet)?
+        }
+        Command::Copy { source, target, create_namespace, filter } => {
+            command::copy::run(&source, &target, create_namespace, &filter, quiet)?
+        }
+        Command::Verify { a, b, filter } => command::verify::run(&a, &b, &filter, quiet)?,
+        Command::Namespaces { store } => command::namespaces::run(&store)?,
+        Command::Stats { store, prometheus } => command::stats::run(&store, prometheus)?,
+        Command::Tail(tail) => return command::tail::run(&tail, json),
+        Command::Completion { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Arguments::command(), "message-store", &mut script);
+            return io::stdout().write_all(&script).of_target();
+        }
+    };
+    let printed = if json { result.json.to_string() } else { result.text };
+    if result.is_to_stderr && !json {
+        if !quiet {
+            eprintln!("{printed}");
+        }
+        return Ok(());
+    }
+    print(&printed)
+}
+
+/// Prints a line. A reader that has gone away is none of our business.
+fn print(line: &str) -> Result<(), Failure> {
+    match writeln!(io::stdout(), "{}", line.trim_end_matches('\n')) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::Target(error.to_string())),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,146 @@
+//! A message store of whatever kind, as the commands see it.
+
+mod message_db;
+mod postgres;
+mod postgres_rows;
+mod sqlite;
+
+use std::time::Duration;
+
+use crate::batch::Batch;
+use crate::filter::Filter;
+use crate::location::{Engine, Location};
+use crate::message::{ConsumerPosition, Head, Message};
+
+/// What went wrong, for the user.
+pub type Result<T> = std::result::Result<T, String>;
+
+/// About how much memory a page of messages takes at the most, if no single message takes more.
+pub const PAGE_BYTES: usize = 4 << 20;
+
+/// What a store is opened for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Use {
+    /// Nothing is written.
+    Read,
+    /// The namespace must exist.
+    Write,
+    /// The namespace is created where it is missing.
+    Create,
+}
+
+/// What `tail` follows.
+#[derive(Debug, Clone)]
+pub enum Followed {
+    /// Everything.
+    All,
+    /// A category, or a member's part of it: member and size.
+    Category(String, Option<(i64, i64)>),
+    /// A stream; its positions are the stream's own.
+    Stream(String),
+}
+
+/// A namespace as `list_namespaces` has it.
+#[derive(Debug, serde::Serialize)]
+pub struct Namespace {
+    /// Its name.
+    pub name: String,
+    /// For people.
+    pub description: Option<String>,
+    /// JSON text.
+    pub metadata: Option<String>,
+    /// When it was registered.
+    pub created_at: Option<String>,
+}
+
+/// What `stats` has.
+#[derive(Debug, Default, serde::Serialize)]
+pub struct Stats {
+    /// The namespace.
+    pub namespace: String,
+    /// Messages.
+    pub message_count: i64,
+    /// Streams that have any.
+    pub stream_count: i64,
+    /// Categories that have any.
+    pub category_count: i64,
+    /// Of the last message; none in an empty store.
+    pub last_global_position: Option<i64>,
+    /// Of the last message.
+    pub last_time: Option<String>,
+    /// Of table and indexes.
+    pub size_bytes: i64,
+}
+
+/// A store that is open.
+pub trait Store: Send {
+    /// `postgres`, `sqlite` or `message-db`.
+    fn kind(&self) -> &'static str;
+
+    /// The version of what holds the store.
+    fn release(&self) -> &str;
+
+    /// The namespace.
+    fn namespace(&self) -> &str;
+
+    /// The global position that will be given out next.
+    fn next_global_position(&mut self) -> Result<i64>;
+
+    /// Global position and id of the last message.
+    fn last(&mut self) -> Result<Option<(i64, String)>>;
+
+    /// The messages from a global position on, in global order, none of which a later one can precede: `limit` of them,
+    /// or fewer when they are large. Empty only when there are none.
+    fn page(&mut self, from: i64, category: Option<&str>, limit: i64) -> Result<Vec<Message>>;
+
+    /// The versions of the streams whose beginning is not among the messages of the filter, by name in byte order.
+    fn heads(&mut self, filter: &Filter, each: &mut dyn FnMut(Head) -> Result<()>) -> Result<()>;
+
+    /// Where the consumers are, of one category or all, by category and consumer in byte order.
+    fn consumer_positions(&mut self, category: Option<&str>) -> Result<Vec<ConsumerPosition>>;
+
+    /// Sets the versions of streams that the store has not, in one transaction: how many it has a place for.
+    fn put_heads(&mut self, heads: &[Head]) -> Result<usize>;
+
+    /// Lets global positions be used that were given out after that of the last message, and never seen.
+    fn reopen_after(&mut self, last: i64) -> Result<()>;
+
+    /// Adds messages, all or none.
+    fn import(&mut self, batch: &Batch) -> Result<()>;
+
+    /// Sets where the consumers are, in one transaction: how many the store has a place for.
+    fn put_consumer_positions(&mut self, positions: &[ConsumerPosition]) -> Result<usize>;
+
+    /// Moves the next global position up to this one.
+    fn advance_to(&mut self, next: i64) -> Result<()>;
+
+    /// The namespaces.
+    fn namespaces(&mut self) -> Result<Vec<Namespace>>;
+
+    /// Counts.
+    fn stats(&mut self) -> Result<Stats>;
+
+    /// What is followed, from a position on.
+    fn followed(&mut self, what: &Followed, from: i64, limit: i64) -> Result<Vec<Message>>;
+
+    /// The first position of what is followed that has no message yet.
+    fn end_of(&mut self, what: &Followed) -> Result<i64>;
+
+    /// Waits until there may be more, at the most this long: whether there may be.
+    fn wait(&mut self, at_most: Duration) -> Result<bool>;
+}
+
+/// Opens a store.
+pub fn open(location: &Location, purpose: Use) -> Result<Box<dyn Store>> {
+    let namespace = location.namespace.as_deref();
+    let opened: Result<Box<dyn Store>> = match &location.engine {
+        Engine::Postgres(parameters) => {
+            postgres::PostgresStore::open(parameters, namespace, purpose).map(|store| Box::new(store) as _)
+        }
+        Engine::MessageDb(parameters) => {
+            message_db::MessageDb::open(parameters, purpose).map(|store| Box::new(store) as _)
+        }
+        Engine::Sqlite(path) => sqlite::SqliteStore::open(path, namespace, purpose).map(|store| Box::new(store) as _),
+    };
+    opened.map_err(|error| format!("{location}: {error}"))
+}

@@ -1,0 +1,218 @@
+//! Genuine Message DB, in plain SQL on its table.
+
+use std::collections::BTreeMap;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use postgres::Client;
+
+use super::postgres_rows::{self, COLUMNS};
+use super::{Followed, Namespace, Result, Stats, Store, Use};
+use crate::batch::Batch;
+use crate::connection::{connect, reason};
+use crate::filter::Filter;
+use crate::interrupt;
+use crate::message::{ConsumerPosition, Head, Message};
+
+/// How long is waited for transactions that have drawn a global position and not ended.
+const SETTLE: Duration = Duration::from_secs(60);
+
+const NEXT: &str = "SELECT CASE WHEN is_called THEN last_value + 1 ELSE last_value END \
+                    FROM message_store.messages_global_position_seq";
+
+/// Whoever inserts holds this lock before a position is drawn.
+const WRITERS: &str = "SELECT coalesce(array_agg(DISTINCT virtualtransaction), '{}') FROM pg_locks \
+                       WHERE relation = 'message_store.messages'::regclass AND mode = 'RowExclusiveLock' AND granted \
+                       AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+
+/// The elements are checked as `import_messages` does: each position is the next one of its stream. A stream that is not
+/// there may begin anywhere, for Message DB has no place for the version of one that was removed.
+const CHECK: &str = "SELECT format('Position does not fit: %s (Stream: %s, Stream Version: %s)', position, stream_name, version) \
+    FROM (SELECT position, stream_name, coalesce(lag(position) OVER (PARTITION BY stream_name ORDER BY number), \
+        (SELECT max(m.position) FROM message_store.messages m WHERE m.stream_name = e.stream_name)) AS version, number \
+        FROM (SELECT (element->>'position')::bigint AS position, element->>'stream_name' AS stream_name, number \
+            FROM jsonb_array_elements($1::text::jsonb) WITH ORDINALITY AS a (element, number)) e) p \
+    WHERE position <> version + 1 ORDER BY number LIMIT 1";
+
+const INSERT: &str = "INSERT INTO message_store.messages \
+        (global_position, position, time, stream_name, type, data, metadata, id) \
+    SELECT (e->>'global_position')::bigint, (e->>'position')::bigint, (e->>'time')::timestamp, e->>'stream_name', \
+        e->>'type', e->'data', e->'metadata', (e->>'id')::uuid FROM jsonb_array_elements($1::text::jsonb) e";
+
+/// The messages of a database.
+pub struct MessageDb {
+    client: Client,
+    release: String,
+}
+
+fn words<T>(result: std::result::Result<T, postgres::Error>) -> Result<T> {
+    result.map_err(|error| reason(&error))
+}
+
+impl MessageDb {
+    /// Connects, and makes sure that there is a Message DB whose table this program knows.
+    pub fn open(parameters: &BTreeMap<String, String>, purpose: Use) -> Result<Self> {
+        let mut client = connect(parameters)?;
+        words(client.batch_execute("SET search_path = message_store, public"))?;
+        let sql = "SELECT message_store.message_store_version()";
+        let row = client.query_one(sql, &[]).map_err(|error| format!("no Message DB here: {}", reason(&error)))?;
+        let release = words(row.try_get(0))?;
+        let ours = "SELECT to_regproc('message_store.message_store_release') IS NOT NULL";
+        if words(words(client.query_one(ours, &[]))?.try_get(0))? {
+            return Err("this is no genuine Message DB but a Message Store: postgres:// reaches it".to_owned());
+        }
+        if purpose != Use::Read {
+            postgres_rows::become_importer(&mut client, "message_store")?;
+        }
+        Ok(Self { client, release })
+    }
+
+    fn number(&mut self, sql: &str) -> Result<i64> {
+        words(words(self.client.query_one(sql, &[]))?.try_get(0))
+    }
+
+    fn writers(&mut self) -> Result<Vec<String>> {
+        words(words(self.client.query_one(WRITERS, &[]))?.try_get(0))
+    }
+
+    fn read(&mut self, sql: &str, values: &[&(dyn postgres::types::ToSql + Sync)]) -> Result<Vec<Message>> {
+        let statement = words(self.client.prepare(sql))?;
+        postgres_rows::messages(&mut self.client, &statement, values)
+    }
+}
+
+impl Store for MessageDb {
+    fn kind(&self) -> &'static str {
+        "message-db"
+    }
+
+    fn release(&self) -> &str {
+        &self.release
+    }
+
+    fn namespace(&self) -> &'static str {
+        "message_store"
+    }
+
+    /// Waits for those who may still commit a message below it.
+    fn next_global_position(&mut self) -> Result<i64> {
+        let next = self.number(NEXT)?;
+        let writers = self.writers()?;
+        let until = Instant::now() + SETTLE;
+        while self.writers()?.iter().any(|writer| writers.contains(writer)) {
+            if interrupt::requested() || Instant::now() > until {
+                return Err("a transaction that writes messages does not end; try again later".to_owned());
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+        Ok(next)
+    }
+
+    fn last(&mut self) -> Result<Option<(i64, String)>> {
+        let sql = "SELECT global_position, id::text FROM message_store.messages ORDER BY 1 DESC LIMIT 1";
+        let row = words(self.client.query_opt(sql, &[]))?;
+        row.map(|row| Ok((words(row.try_get(0))?, words(row.try_get(1))?))).transpose()
+    }
+
+    fn page(&mut self, from: i64, category: Option<&str>, limit: i64) -> Result<Vec<Message>> {
+        let select = format!("SELECT {COLUMNS} FROM message_store.messages WHERE global_position >= $1");
+        match category {
+            None => self.read(&format!("{select} ORDER BY global_position LIMIT $2"), &[&from, &limit]),
+            Some(category) => self.read(
+                &format!("{select} AND category(stream_name::varchar) = $3 ORDER BY global_position LIMIT $2"),
+                &[&from, &limit, &category],
+            ),
+        }
+    }
+
+    fn heads(&mut self, filter: &Filter, each: &mut dyn FnMut(Head) -> Result<()>) -> Result<()> {
+        let sql = format!(
+            "SELECT stream_name, min(position) - 1 FROM message_store.messages WHERE {} \
+             GROUP BY stream_name HAVING min(position) > 0 ORDER BY stream_name COLLATE \"C\"",
+            filter.sql("category(stream_name::varchar)", postgres_rows::time_literal)
+        );
+        postgres_rows::heads(&mut self.client, &sql, each)
+    }
+
+    fn consumer_positions(&mut self, _: Option<&str>) -> Result<Vec<ConsumerPosition>> {
+        Ok(Vec::new())
+    }
+
+    fn put_heads(&mut self, _: &[Head]) -> Result<usize> {
+        Ok(0)
+    }
+
+    /// Plain inserts take any global position that is free.
+    fn reopen_after(&mut self, _: i64) -> Result<()> {
+        Ok(())
+    }
+
+    fn import(&mut self, batch: &Batch) -> Result<()> {
+        let json = batch.json();
+        let mut transaction = words(self.client.transaction())?;
+        words(transaction.batch_execute("LOCK TABLE message_store.messages IN SHARE ROW EXCLUSIVE MODE"))?;
+        if let Some(row) = words(transaction.query_opt(CHECK, &[&json]))? {
+            return Err(words(row.try_get(0))?);
+        }
+        words(transaction.execute(INSERT, &[&json]))?;
+        let sql = "SELECT setval('message_store.messages_global_position_seq', greatest(last_value, $1)) \
+                   FROM message_store.messages_global_position_seq";
+        words(transaction.execute(sql, &[&batch.last]))?;
+        words(transaction.commit())
+    }
+
+    fn put_consumer_positions(&mut self, _: &[ConsumerPosition]) -> Result<usize> {
+        Ok(0)
+    }
+
+    fn advance_to(&mut self, next: i64) -> Result<()> {
+        let sql = "SELECT setval('message_store.messages_global_position_seq', $1) \
+                   FROM message_store.messages_global_position_seq WHERE last_value < $1";
+        if next > self.number(NEXT)? {
+            words(self.client.execute(sql, &[&(next - 1)]))?;
+        }
+        Ok(())
+    }
+
+    fn namespaces(&mut self) -> Result<Vec<Namespace>> {
+        Err("Message DB has no namespaces".to_owned())
+    }
+
+    fn stats(&mut self) -> Result<Stats> {
+        let sql = "SELECT 'message_store', count(*), count(DISTINCT stream_name), \
+                   count(DISTINCT category(stream_name::varchar)), max(global_position), \
+                   to_char((SELECT time FROM message_store.messages ORDER BY global_position DESC LIMIT 1), \
+                       'YYYY-MM-DD HH24:MI:SS.US'), \
+                   pg_total_relation_size('message_store.messages') FROM message_store.messages";
+        let row = words(self.client.query_one(sql, &[]))?;
+        words(postgres_rows::stats(&row))
+    }
+
+    fn followed(&mut self, what: &Followed, from: i64, limit: i64) -> Result<Vec<Message>> {
+        match what {
+            Followed::All => self.page(from, None, limit),
+            Followed::Category(category, group) => {
+                let sql = format!("SELECT {COLUMNS} FROM get_category_messages($1, $2, $3, NULL, $4, $5)");
+                let (member, size) = (group.map(|group| group.0), group.map(|group| group.1));
+                self.read(&sql, &[category, &from, &limit, &member, &size])
+            }
+            Followed::Stream(stream) => {
+                let sql = format!("SELECT {COLUMNS} FROM get_stream_messages($1, $2, $3)");
+                self.read(&sql, &[stream, &from, &limit])
+            }
+        }
+    }
+
+    fn end_of(&mut self, what: &Followed) -> Result<i64> {
+        let Followed::Stream(stream) = what else {
+            return Ok(self.last()?.map_or(1, |last| last.0 + 1));
+        };
+        let row = words(self.client.query_one("SELECT coalesce(stream_version($1), -1) + 1", &[stream]))?;
+        words(row.try_get(0))
+    }
+
+    fn wait(&mut self, at_most: Duration) -> Result<bool> {
+        thread::sleep(at_most);
+        Ok(false)
+    }
+}
