@@ -12,7 +12,7 @@ const TABLE: &str = "message_store.messages";
 const WRITERS: usize = 6;
 
 fn transactions() -> usize {
-    if is_long() { 600 } else { 60 }
+    if is_long() { 100 } else { 10 }
 }
 
 /// In which order a transaction writes to what it writes to.

@@ -394,7 +394,7 @@ fn granting_and_revoking() {
     session.ok("SELECT message_store.category('a-1')");
     owner.ok(&format!("SELECT message_store.revoke_namespace('tenant', '{guest}')"));
 
-    for mode in ["admin", "READ", ""] {
+    for mode in ["owner", "READ", ""] {
         let call = format!("SELECT message_store.grant_namespace('tenant', '{guest}', '{mode}')");
         error(&mut owner, &call, &format!("Mode must be read or write: {mode}"));
     }
