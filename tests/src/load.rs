@@ -40,7 +40,7 @@ impl Load {
     pub fn write(&mut self, client: &mut Client) -> Result<(), postgres::Error> {
         let n = self.next;
         self.next += 1;
-        let stream = format!("account-{}", if n % 2 == 0 { self.number } else { self.number / 2 + 100 });
+        let stream = format!("account-{}", if n.is_multiple_of(2) { self.number } else { self.number / 2 + 100 });
         let count = [2, 3, 1, 1, 1][(n % 5) as usize];
         let ids: Vec<String> = (0..count)
             .map(|k| format!("{:08x}-{:04x}-4000-8000-{:012x}", self.round, self.number, 4 * n + k))

@@ -31,7 +31,7 @@ struct Done {
 }
 
 /// One transaction of four writes, with a pause between them: each a message or a batch.
-fn transaction(session: &mut Session, streams: &[String]) -> Result<Vec<String>, (Failure, Vec<String>)> {
+fn transaction(session: &mut Session, streams: &[String]) -> Result<Vec<String>, Box<(Failure, Vec<String>)>> {
     let mut ids = Vec::new();
     session.ok("BEGIN");
     for stream in streams {
@@ -50,7 +50,7 @@ fn transaction(session: &mut Session, streams: &[String]) -> Result<Vec<String>,
         ids.extend(new);
         if let Err(failure) = session.run(&call).result {
             session.ok("ROLLBACK");
-            return Err((failure, ids));
+            return Err(Box::new((failure, ids)));
         }
         thread::sleep(std::time::Duration::from_micros(rand::rng().random_range(0..1500)));
     }
@@ -77,7 +77,8 @@ fn writer(store: &Store, direct: &str, names: &[&str], order: Order) -> Done {
                     done.committed.extend(ids);
                     break;
                 }
-                Err((failure, ids)) => {
+                Err(undone) => {
+                    let (failure, ids) = *undone;
                     failure.assert_clean();
                     assert_eq!(failure.sqlstate, "40P01", "{failure}");
                     done.victims += 1;
@@ -139,7 +140,7 @@ fn of_two_who_write_to_many_streams_of_a_category_at_once_one_tries_again() {
         let call = format!(
             "SELECT max(write_message(NULL, 'account-{prefix}' || n, 'T', '{{}}')) FROM generate_series({from}, {to}) AS n"
         );
-        session.run(&call).result
+        session.run(&call).result.map_err(Box::new)
     };
     let (mut one, mut two) = (store.session(), store.session());
     for (session, prefix) in [(&mut one, "a"), (&mut two, "b")] {
