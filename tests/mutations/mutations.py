@@ -27,7 +27,7 @@ MUTATIONS = [
         "lock_tag::acquire(&lock_tag::advisory(key), Mode::Exclusive);",
         "lock_tag::acquire(&lock_tag::advisory(key), Mode::Share);",
         "concurrency",
-        "one_writer_wins_each_version_of_a_stream",
+        "writes_to_other_categories_do_not_wait",
     ),
     Mutation(
         "the stream's lock is not taken",
@@ -81,7 +81,7 @@ MUTATIONS = [
         'refuse(result, pg_sys::ObjectType::OBJECT_TABLE, "messages");',
         "let _ = result;",
         "privileges",
-        "a_role_that_may_read_cannot_write",
+        "a_role_with_the_schema_alone_gets_no_message_through_our_functions",
     ),
     Mutation(
         "privileges on the schema are not checked",

@@ -36,7 +36,7 @@ impl Pair {
     fn catch_up(&self) {
         let position = self.store.superuser().value("SELECT pg_current_wal_insert_lsn()").expect("a position");
         let mut session = self.session();
-        for _ in 0..2000 {
+        for _ in 0..12_000 {
             let replayed = format!("SELECT (pg_last_wal_replay_lsn() >= '{position}')::int");
             if session.number(&replayed) == 1 {
                 return;
