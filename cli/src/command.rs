@@ -16,14 +16,16 @@ pub struct Report {
     pub json: Value,
     /// For people.
     pub text: String,
-    /// Whether standard output is, or may be, taken by what was exported.
+    /// Whether people are told on standard error.
     pub is_to_stderr: bool,
+    /// Whether standard output is taken by what was exported, so that scripts are told on standard error, too.
+    pub is_stdout_taken: bool,
 }
 
 impl Report {
     /// On standard output.
     pub fn new(json: Value, text: String) -> Self {
-        Self { json, text, is_to_stderr: false }
+        Self { json, text, is_to_stderr: false, is_stdout_taken: false }
     }
 }
 

@@ -68,8 +68,8 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
         }
     };
     let printed = if json { result.json.to_string() } else { result.text };
-    if result.is_to_stderr && !json {
-        if !quiet {
+    if result.is_stdout_taken || result.is_to_stderr && !json {
+        if json || !quiet {
             eprintln!("{printed}");
         }
         return Ok(());

@@ -123,6 +123,20 @@ fn a_damaged_file_is_refused_before_anything_is_imported() {
 }
 
 #[test]
+fn an_export_has_standard_output_to_itself() {
+    let store = Store::fresh(Target::Ours);
+    seed(&store, 60);
+    let folder = tempfile::tempdir().expect("a folder");
+    let name = folder.path().join("e.jsonl").display().to_string();
+    let ended = run(&["export", &url(&store, "message_store"), "-", "--json"]);
+    assert_eq!((ended.code, ended.out.lines().count()), (Some(0), 62), "{ended:?}");
+    let report: serde_json::Value = serde_json::from_str(ended.err.lines().last().expect("a line")).expect("JSON");
+    assert_eq!(report["messages"], 60);
+    fs::write(&name, ended.out).expect("written");
+    ok(&["import", &name, &file_url(&folder.path().join("target.db"))]);
+}
+
+#[test]
 fn a_bad_line_is_named_and_what_was_before_it_is_there() {
     let store = Store::fresh(Target::Ours);
     seed(&store, 60);

@@ -83,7 +83,7 @@ pub fn run(
         "seconds": progress.seconds(),
     });
     let text = format!("{} messages exported, up to global position {last}", counts.messages);
-    Ok(Report { json: if is_stdout { json!({}) } else { json }, text, is_to_stderr: true })
+    Ok(Report { json, text, is_to_stderr: true, is_stdout_taken: is_stdout })
 }
 
 fn heads(store: &mut dyn Store, filter: &Filter, writer: &mut ExportWriter) -> Result<(), Failure> {
