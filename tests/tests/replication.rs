@@ -1,12 +1,12 @@
 //! Servers that take over, that acknowledge, and that have a copy: `docs/replication.md`, whose statements run here.
 
-use message_store_tests::consumer::{Consumer, Polling, Seen, Source, all, of_source, streams_are_gapless};
+use message_store_tests::consumer::{Consumer, Polling, Seen, SetAtEnd, Source, all, of_source, streams_are_gapless};
 use message_store_tests::namespaces::count;
 use message_store_tests::race::{self, Plan};
 use message_store_tests::{Cluster, Session, Store, Target};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{scope, sleep};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const PAGE: &str = include_str!("../../docs/replication.md");
 
@@ -34,9 +34,13 @@ fn session(cluster: &Cluster, database: &str) -> Session {
     session
 }
 
-/// Waits for a query to return 1, for at most twenty seconds.
+/// How long anything is waited for.
+const LONGEST: Duration = Duration::from_secs(30);
+
+/// Waits for a query to return 1.
 fn wait_for(session: &mut Session, query: &str) {
-    for _ in 0..4000 {
+    let started = Instant::now();
+    while started.elapsed() < LONGEST {
         if session.number(query) == 1 {
             return;
         }
@@ -54,6 +58,22 @@ fn signal(process: i64, signal: i32) {
     let process = i32::try_from(process).expect("a process");
     // SAFETY: a plain call; the process is one of a cluster of this test's.
     assert_eq!(unsafe { libc::kill(process, signal) }, 0, "kill {signal} {process}");
+}
+
+/// A process that is stopped, and goes on when this is dropped.
+struct Stopped(i64);
+
+impl Stopped {
+    fn process(process: i64) -> Stopped {
+        signal(process, libc::SIGSTOP);
+        Stopped(process)
+    }
+}
+
+impl Drop for Stopped {
+    fn drop(&mut self) {
+        signal(self.0, libc::SIGCONT);
+    }
 }
 
 /// Ends every process of a cluster at once, and does not start it again.
@@ -102,15 +122,18 @@ fn a_promoted_standby_goes_on_and_gives_no_position_twice() {
     });
     scope(|scope| {
         let writers: Vec<_> = (0..4).map(|number| scope.spawn(move || writer(number))).collect();
-        while consumers.iter().any(|consumer| consumer.seen().len() < 500) {
+        let started = Instant::now();
+        while consumers.iter().any(|consumer| consumer.seen().len() < 500) && started.elapsed() < LONGEST {
             for consumer in &mut consumers {
                 consumer.poll();
             }
         }
+        // The writers end with it, whatever the consumers have seen.
         end(store.cluster);
         writers.into_iter().for_each(|writer| writer.join().expect("a writer"));
     });
 
+    assert!(consumers.iter().all(|consumer| consumer.seen().len() >= 500), "too few messages in {LONGEST:?}");
     let mut session = session(promoted, &store.database);
     assert_eq!(session.error(&write("account-1")).sqlstate, "25006");
     for statement in statements("Taking over", "standby").concat() {
@@ -164,9 +187,9 @@ fn a_write_is_acknowledged_when_the_synchronous_standby_has_it() {
         let written = 3 + i64::try_from(round).expect("a round");
         writer.ok(&format!("SET synchronous_commit = {level}"));
         writer.ok("SHOW message_store.commit_pipelining");
-        signal(receiver, libc::SIGSTOP);
         let answered = AtomicBool::new(false);
         scope(|scope| {
+            let stopped = Stopped::process(receiver);
             let waiting = scope.spawn(|| {
                 let position = writer.number(&write("account-1"));
                 answered.store(true, Ordering::SeqCst);
@@ -180,7 +203,7 @@ fn a_write_is_acknowledged_when_the_synchronous_standby_has_it() {
             assert_eq!(watcher.number(read), written, "nobody sees it yet");
             let held = format!("SELECT count(*) FROM pg_locks WHERE pid = {backend} AND locktype = 'advisory'");
             assert_eq!(watcher.number(&held), 1, "the category's lock is held until the standby answers");
-            signal(receiver, libc::SIGCONT);
+            drop(stopped);
             assert_eq!(waiting.join().expect("the writer"), written);
         });
         if level == "remote_apply" {
@@ -238,13 +261,14 @@ fn a_namespace_is_copied_by_logical_replication_and_the_copy_takes_over() {
             writers: 3,
             target: race::messages(1_000, 20_000),
         };
+        let end = SetAtEnd(&ended);
         race::run(&plan, Vec::new(), |_| {});
         wait_for(&mut at_publisher, &format!("SELECT count(*) FROM ({}) AS caught_up", published[1][0]));
         wait_for(
             &mut at_subscriber,
             "SELECT (count(*) FILTER (WHERE srsubstate <> 'r') = 0)::int FROM pg_subscription_rel",
         );
-        ended.store(true, Ordering::SeqCst);
+        drop(end);
         consumers.map(|(source, consumer)| (source, consumer.join().expect("a consumer")))
     });
     for (source, seen) in seen {

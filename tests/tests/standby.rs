@@ -1,10 +1,10 @@
 //! A hot standby: what it reads, and what it refuses since it does not know the writers' locks.
 
-use message_store_tests::consumer::{Consumer, Polling, Source, of_source};
+use message_store_tests::consumer::{Consumer, Polling, SetAtEnd, Source, of_source};
 use message_store_tests::race::{self, Plan};
 use message_store_tests::writer::CORRELATED;
 use message_store_tests::{Cluster, Session, Store, Target};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::thread::{scope, sleep};
 use std::time::Duration;
 
@@ -157,7 +157,7 @@ fn consumers_on_the_standby_miss_nothing_while_the_primary_is_written_to() {
             categories: &["account", "order", "payment"],
             streams: 5,
             writers: 4,
-            target: race::messages(1_000, 20_000),
+            target: race::messages(2_000, 20_000),
         };
         let (run, seen) = scope(|scope| {
             let consumers: Vec<_> = FOLLOWED
@@ -167,14 +167,15 @@ fn consumers_on_the_standby_miss_nothing_while_the_primary_is_written_to() {
                     scope.spawn(move || consumer.follow(ended))
                 })
                 .collect();
+            let end = SetAtEnd(ended);
             let run = race::run(&plan, Vec::new(), |_| {});
             standby.catch_up();
-            ended.store(true, Ordering::SeqCst);
+            drop(end);
             (run, consumers.into_iter().map(|consumer| consumer.join().expect("a consumer")).collect::<Vec<_>>())
         });
         for ((source, _), seen) in FOLLOWED.into_iter().zip(seen) {
             let written = of_source(&mut pair.primary, table, source);
-            assert!(written.len() > 10, "{source:?}: only {} messages", written.len());
+            assert!(!written.is_empty(), "{source:?}: no message");
             assert!(seen == written, "{source:?}: {} seen of {}", seen.len(), written.len());
         }
         assert!(run.committed >= plan.target && run.deeds.contains_key("prepared transactions"));
