@@ -100,6 +100,12 @@ pub enum Error {
     RoleDoesNotExist(Option<String>),
     #[error("A trigger on the table kept back messages of the batch: {written} of {given} would be written")]
     MessagesKeptBack { given: usize, written: usize },
+    #[error(
+        "Messages of the stream were kept back, and its version would go back: {stream_name} (Stream Version: {version})"
+    )]
+    VersionWouldGoBack { stream_name: String, version: i64 },
+    #[error("could not serialize access due to concurrent delete")]
+    ConcurrentDelete,
     #[error("Unknown namespace option: {}", or_null(.0))]
     UnknownNamespaceOption(Option<String>),
     #[error("Invalid value for append_lock: {} (category or stream)", or_null(.0))]
@@ -132,6 +138,7 @@ impl Error {
             Self::UnknownSetting(_) | Self::RoleDoesNotExist(_) => "42704",
             Self::NullValue(_) | Self::NullConsumerPosition => "23502",
             Self::NotCalledByTrigger(_) => "39P01",
+            Self::ConcurrentDelete => "40001",
             Self::DuplicateId(_) => "23505",
             Self::InvalidJson { sqlstate, .. } => sqlstate,
             _ => "P0001",

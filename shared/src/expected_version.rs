@@ -18,6 +18,12 @@ pub fn next_position(stream_name: Option<&[u8]>, version: Option<i64>, expected:
     }
 }
 
+/// Refuses a batch from the position `first` on that has more messages than there are positions left.
+pub fn check_room(first: i64, messages: usize) -> Result<()> {
+    let end = i64::try_from(messages).ok().and_then(|count| first.checked_add(count));
+    end.map(drop).ok_or(Error::PositionOutOfRange)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -33,6 +39,13 @@ mod tests {
         let error = next_position(Some(b"a-1"), Some(4), Some(3)).expect_err("refused");
         assert_eq!(error.to_string(), "Wrong expected version: 3 (Stream: a-1, Stream Version: 4)");
         assert_eq!(error.sqlstate(), "P0001");
+    }
+
+    #[test]
+    fn a_batch_ends_below_the_last_number() {
+        assert_eq!(check_room(i64::MAX - 2, 2), Ok(()));
+        assert_eq!(check_room(i64::MAX - 2, 3), Err(Error::PositionOutOfRange));
+        assert_eq!(check_room(0, usize::MAX), Err(Error::PositionOutOfRange));
     }
 
     #[test]

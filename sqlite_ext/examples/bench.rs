@@ -45,7 +45,10 @@ fn compare(directory: &Path, rounds: usize) -> Result<()> {
     pair("write, 1,000 a transaction", 0.85, &|| one_by_one(&fresh()?, WRITE, 50_000, true), &|| {
         one_by_one(&fresh()?, PLAIN_INSERT, 50_000, true)
     })?;
-    pair("write_messages of 100", 0.8, &|| batches(&fresh()?, 100), &|| batches_of_inserts(&fresh()?, 100))?;
+    pair("write_messages of 100", 0.8, &|| batches(&fresh()?, 100, true), &|| batches_of_inserts(&fresh()?, 100))?;
+    pair("write_messages of 100, ids generated", 0.8, &|| batches(&fresh()?, 100, false), &|| {
+        batches_of_inserts(&fresh()?, 100)
+    })?;
 
     let filled = open(&directory.join("filled.db"))?;
     one_by_one(&filled, WRITE, 20_000, true)?;
@@ -112,14 +115,15 @@ fn id(number: usize) -> String {
     format!("{}-{}-4{}-8{}-{}", &hex[..8], &hex[8..12], &hex[13..16], &hex[17..20], &hex[20..])
 }
 
-/// Messages a second, 100 a call.
-fn batches(connection: &Connection, count: usize) -> Result<f64> {
+/// Messages a second, 100 a call, with random ids or without.
+fn batches(connection: &Connection, count: usize, with_ids: bool) -> Result<f64> {
     let batches: Vec<(String, String)> = (0..count)
         .map(|batch| {
             let elements: Vec<String> = (0..100)
                 .map(|number| {
-                    let id = id(batch * 100 + number);
-                    format!(r#"{{"id": "{id}", "type": "Deposited", "data": {DATA}, "metadata": {METADATA}}}"#)
+                    let id =
+                        if with_ids { format!(r#""id": "{}", "#, id(batch * 100 + number)) } else { String::new() };
+                    format!(r#"{{{id}"type": "Deposited", "data": {DATA}, "metadata": {METADATA}}}"#)
                 })
                 .collect();
             (format!("account-{}", batch % STREAMS), format!("[{}]", elements.join(",")))

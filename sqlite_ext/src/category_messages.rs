@@ -52,7 +52,8 @@ fn get_category_messages(connection: &Rc<Connection>, arguments: &Arguments<'_>)
         }
         let mut source = condition::source(connection, store, Query::CategoryMessages, read.condition)?;
         let limit = read.batch_size.limit()?;
-        let filter = Filter { consumer_group: read.consumer_group, correlation: read.correlation.map(<[u8]>::to_vec) };
+        let correlation = read.correlation.map(<[u8]>::to_vec);
+        let filter = Filter { consumer_group: read.consumer_group, correlation, ..Filter::default() };
         source.statement_mut().start(&[read.category.into(), read.position.into()])?;
         Ok(Box::new(MessageRows::new(source, filter, limit)))
     })

@@ -64,6 +64,16 @@ impl Connection {
         result
     }
 
+    /// The first column of a statement's first row, an integer; `None` for NULL, and without a row.
+    pub fn whole(
+        self: &Rc<Self>,
+        store: &Rc<Store>,
+        query: Query,
+        parameters: &[Parameter<'_>],
+    ) -> Result<Option<i64>> {
+        self.query(store, query, parameters, |row| row.whole(0))?.unwrap_or(Ok(None))
+    }
+
     /// Runs a statement of a store to its end, one that gives no rows.
     pub fn execute(self: &Rc<Self>, store: &Rc<Store>, query: Query, parameters: &[Parameter<'_>]) -> Result<()> {
         self.query(store, query, parameters, |_| ()).map(drop)

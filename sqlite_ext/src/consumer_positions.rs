@@ -41,8 +41,7 @@ fn record_consumer_position<'a>(connection: &Rc<Connection>, arguments: &'a Argu
         let given = ConsumerPosition::new(arguments.text(0), arguments.text(1), position)?;
         transaction::write(connection, store, || {
             let (category, consumer) = (given.category.into(), given.consumer.into());
-            let stored =
-                connection.query(store, Query::ConsumerPosition, &[category, consumer], |row| row.integer(0))?;
+            let stored = connection.whole(store, Query::ConsumerPosition, &[category, consumer])?;
             let position = advance(stored, given.position, force);
             if position == given.position {
                 let now = time::format(time::now());

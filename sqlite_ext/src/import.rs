@@ -11,16 +11,18 @@ use crate::connection::Connection;
 use crate::engine::arguments::Arguments;
 use crate::engine::scalar::{Answer, Purity, Scalar};
 use crate::errors::Result;
+use crate::insert::{Statements, insert_all};
 use crate::namespaces::with_store;
 use crate::statements::Query;
 use crate::store::Store;
 use crate::stream_version::stream_version;
 use crate::transaction;
-use crate::write::duplicate;
 
 /// The function of this module.
 pub const FUNCTION: Scalar =
     Scalar { name: "import_messages", arguments: (1, 2), purity: Purity::Direct, work: import_messages };
+
+const STATEMENTS: Statements = Statements { one: Query::InsertImport, several: Query::InsertSeveralImports };
 
 /// `import_messages(messages, namespace)`: how many.
 fn import_messages<'a>(connection: &Rc<Connection>, arguments: &'a Arguments<'a>) -> Result<Answer<'a>> {
@@ -44,40 +46,50 @@ fn read<'a>(messages: &'a Batch<'a>) -> Result<Vec<(ImportedMessage, Json<'a>)>>
 }
 
 fn insert(connection: &Rc<Connection>, store: &Rc<Store>, messages: &[(ImportedMessage, Json<'_>)]) -> Result<i64> {
-    let mut versions: HashMap<&[u8], Option<i64>> = HashMap::new();
-    let taken = taken(connection, store)?;
-    let mut statement = connection.statement(store, Query::InsertImport)?;
+    check(connection, store, messages)?;
+    let texts: Vec<_> =
+        messages.iter().map(|(message, _)| (message.id.to_string(), time::format(message.time))).collect();
+    let mut rows = Vec::with_capacity(messages.len());
+    for ((message, json), (id, time)) in messages.iter().zip(&texts) {
+        rows.push([
+            message.position.into(),
+            time.as_str().into(),
+            message.stream_name.as_slice().into(),
+            message.kind.as_slice().into(),
+            json.data.as_deref().into(),
+            json.metadata.as_deref().into(),
+            id.as_str().into(),
+            message.global_position.into(),
+        ]);
+    }
     let mut count = 0;
-    for (message, json) in messages {
+    insert_all(connection, store, STATEMENTS, &rows, |_| count += 1)?;
+    Ok(count)
+}
+
+/// Makes sure that nobody has passed the first global position, and that each message is the next one of its stream.
+fn check(connection: &Rc<Connection>, store: &Rc<Store>, messages: &[(ImportedMessage, Json<'_>)]) -> Result<()> {
+    let mut versions: HashMap<&[u8], Option<i64>> = HashMap::new();
+    if let Some((first, _)) = messages.first() {
+        first.check_global_position(taken(connection, store)?)?;
+    }
+    for (message, _) in messages {
         let stream_name = message.stream_name.as_slice();
         let version = match versions.get(stream_name) {
             Some(version) => *version,
             None => stream_version(connection, store, Some(stream_name))?,
         };
         message.check_position(version)?;
-        message.check_global_position(taken)?;
         versions.insert(stream_name, Some(message.position));
-        let mut buffer = [0; 36];
-        let id: &str = message.id.hyphenated().encode_lower(&mut buffer);
-        let inserted = statement.execute(&[
-            message.position.into(),
-            time::format(message.time).as_str().into(),
-            stream_name.into(),
-            message.kind.as_slice().into(),
-            json.data.as_deref().into(),
-            json.metadata.as_deref().into(),
-            id.into(),
-            message.global_position.into(),
-        ]);
-        inserted.map_err(|failure| duplicate(failure, id))?;
-        count += 1;
     }
-    Ok(count)
+    Ok(())
 }
 
 /// The highest global position that was ever given out, where consumers may have passed it: in a store with messages.
 fn taken(connection: &Rc<Connection>, store: &Rc<Store>) -> Result<Option<i64>> {
     let mut statement = connection.statement(store, Query::LastGlobalPosition)?;
-    let last = statement.query(&[], |row| (row.integer(0), row.integer(1) != 0))?;
-    Ok(last.and_then(|(last, has_messages)| has_messages.then_some(last)))
+    let Some((last, has_messages)) = statement.query(&[], |row| (row.whole(0), row.integer(1) != 0))? else {
+        return Ok(None);
+    };
+    Ok(last?.filter(|_| has_messages))
 }

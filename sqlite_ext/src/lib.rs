@@ -31,6 +31,7 @@ mod engine;
 pub mod entry;
 mod errors;
 mod import;
+mod insert;
 mod last_message;
 mod listings;
 mod lock;
@@ -38,6 +39,7 @@ mod message_rows;
 mod namespace_file;
 mod namespace_functions;
 mod namespaces;
+mod newest;
 #[cfg(debug_assertions)]
 mod provoked;
 mod register;

@@ -65,9 +65,11 @@ impl Source {
     }
 }
 
-/// What a category read passes over.
+/// What a read passes over.
 #[derive(Debug, Default)]
 pub struct Filter {
+    /// The highest global position that it gives.
+    pub up_to: Option<i64>,
     /// The consumer group member that reads.
     pub consumer_group: Option<ConsumerGroup>,
     /// The category of the metadata's `correlationStreamName`.
@@ -76,7 +78,8 @@ pub struct Filter {
 
 impl Filter {
     fn keeps(&self, row: &Statement) -> bool {
-        self.consumer_group.is_none_or(|group| row.text(STREAM_NAME).is_some_and(|name| group.reads(name)))
+        self.up_to.is_none_or(|up_to| row.integer(GLOBAL_POSITION) <= up_to)
+            && self.consumer_group.is_none_or(|group| row.text(STREAM_NAME).is_some_and(|name| group.reads(name)))
             && self.correlation.as_deref().is_none_or(|correlation| correlates(row.text(METADATA), correlation))
     }
 }
@@ -93,6 +96,7 @@ pub struct MessageRows {
     source: Source,
     filter: Filter,
     left: Option<i64>,
+    is_on_first: bool,
 }
 
 impl MessageRows {
@@ -101,7 +105,12 @@ impl MessageRows {
     /// The statements have no LIMIT of their own: SQLite from 3.50 on prepares a statement anew for each value bound
     /// there, which makes a small read three times slower.
     pub fn new(source: Source, filter: Filter, limit: Option<i64>) -> Self {
-        Self { source, filter, left: limit }
+        Self { source, filter, left: limit, is_on_first: false }
+    }
+
+    /// The same of a statement that is on its first row.
+    pub fn from_first(source: Source, filter: Filter, limit: Option<i64>) -> Self {
+        Self { is_on_first: true, ..Self::new(source, filter, limit) }
     }
 }
 
@@ -110,8 +119,9 @@ impl Rows for MessageRows {
         if self.left == Some(0) {
             return Ok(false);
         }
-        while self.source.statement_mut().step()? {
-            if self.source.statement().is_some_and(|row| self.filter.keeps(row)) {
+        let statement = self.source.statement_mut();
+        while std::mem::take(&mut self.is_on_first) || statement.step()? {
+            if self.filter.keeps(statement) {
                 self.left = self.left.map(|left| left - 1);
                 return Ok(true);
             }

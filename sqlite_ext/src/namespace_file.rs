@@ -24,10 +24,20 @@ pub fn create(main: Db, path: &Path, store_id: &str) -> Result<()> {
     create_empty(&unfinished, path)?;
     let made = fill(main, &unfinished, store_id)
         .and_then(|()| fs::rename(&unfinished, path).map_err(|error| cannot("created", path, &error)));
-    if made.is_err() {
-        drop(remove_files(&unfinished));
+    match made {
+        Ok(()) => sync_names(path),
+        Err(_) => drop(remove_files(&unfinished)),
     }
     made
+}
+
+/// Asks for the names of the file and of its directory to be on the disk, before the registry's entry is: a power cut
+/// takes a name whose directory was not synced, and with it all that was ever written to the file. SQLite does this for
+/// its journals only. It passes over a system that cannot, and so does this.
+fn sync_names(path: &Path) {
+    for directory in path.ancestors().skip(1).take(2) {
+        drop(fs::File::open(directory).and_then(|directory| directory.sync_all()));
+    }
 }
 
 /// Puts an empty store into a file: a new one, or a leftover, which other connections may still have open.
@@ -35,6 +45,8 @@ pub fn fill(main: Db, path: &Path, store_id: &str) -> Result<()> {
     let own = OwnDb::open(path, BUSY_TIMEOUT)?;
     let db = own.db();
     let mode = main.query("PRAGMA main.journal_mode", &[], |row| row.string(0))?.flatten();
+    // So that a power cut does not bring the rollback journal back, and with it the file as it was.
+    db.execute_script("PRAGMA synchronous = extra")?;
     db.execute_script("BEGIN IMMEDIATE; DROP TABLE IF EXISTS message_store_schema")?;
     schema::create_tables(db, c"main", "", store_id)?;
     db.execute_script(&sql(include_str!("../sql/clear.sql"), c"main", ""))?;
@@ -65,6 +77,7 @@ pub fn check(path: &Path, namespace: &str) -> Result<()> {
         Ok(found) if found.version > schema::VERSION => {
             Err(Failure::newer_schema(namespace, found.version, schema::VERSION))
         }
+        Ok(found) if found.version < 1 => Err(Error::NotAMessageStore(namespace.to_owned()).into()),
         Ok(_) => Ok(()),
         Err(Failure::Engine { code, .. })
             if [ffi::SQLITE_ERROR, ffi::SQLITE_NOTADB, ffi::SQLITE_CANTOPEN].contains(&(code & 0xff)) =>

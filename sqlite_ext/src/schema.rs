@@ -94,9 +94,18 @@ pub fn make_current(connection: &Rc<Connection>, store: &Rc<Store>) -> Result<()
 fn known_version(connection: &Rc<Connection>, store: &Rc<Store>) -> Result<i64> {
     match identity(connection, store)?.map(|identity| identity.version) {
         Some(version) if version > VERSION => Err(Failure::newer_schema(&store.namespace, version, VERSION)),
-        Some(version) => Ok(version),
-        None => Err(not_a_store(store)),
+        Some(version @ 1..) if !has_other_messages(connection.db, store) => Ok(version),
+        _ => Err(not_a_store(store)),
     }
+}
+
+/// Whether what has the name of the messages' table is another table, or a view, which gives no global positions.
+fn has_other_messages(db: Db, store: &Store) -> bool {
+    let query = "SELECT max(name = 'global_position' AND pk AND type = 'INTEGER') \
+                 FROM pragma_table_info(?1 || 'messages', ?2)";
+    let parameters = [store.prefix.as_str().into(), store.schema.to_str().ok().into()];
+    // Hosts may forbid pragmas; no table at all is an error of the call's own.
+    matches!(db.query(query, &parameters, |row| row.whole(0)), Ok(Some(Ok(Some(0)))))
 }
 
 /// Upgrades the tables of version 1. In the host's transaction it may be cut off between two statements, so each can be
@@ -125,9 +134,9 @@ pub fn identity(connection: &Rc<Connection>, store: &Rc<Store>) -> Result<Option
     }
 }
 
-/// Whether the database has a table of that name.
+/// Whether the database has a table of that name, or a view in its place.
 pub fn exists(db: Db, schema: &CStr, table: &str) -> Result<bool> {
-    let query = sql("SELECT 1 FROM {schema}sqlite_master WHERE type = 'table' AND name = ?1", schema, "");
+    let query = sql("SELECT 1 FROM {schema}sqlite_master WHERE type IN ('table', 'view') AND name = ?1", schema, "");
     Ok(db.query(&query, &[table.into()], |_| ())?.is_some())
 }
 

@@ -38,8 +38,11 @@ queries! {
     ConsumerPosition => "consumer_position";
     ConsumerPositions => "consumer_positions";
     DeleteAfter => "delete_after";
+    GlobalPosition => "global_position";
     Insert => "insert";
     InsertImport => "insert_import";
+    InsertSeveral => "insert_several";
+    InsertSeveralImports => "insert_several_imports";
     KeepStreamHead => "keep_stream_head";
     LastGlobalPosition => "last_global_position";
     LastMessage => "last_message";
@@ -48,6 +51,7 @@ queries! {
     Lock => "lock";
     Namespace => "namespace";
     Namespaces => "namespaces";
+    Newest => "newest";
     RecordConsumerPosition => "record_consumer_position";
     Redact => "redact";
     Remove => "remove";

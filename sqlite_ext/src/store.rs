@@ -5,6 +5,7 @@ use std::ffi::{CStr, CString};
 
 use message_store_core::namespace_name;
 
+use crate::newest::Version;
 use crate::statements::Pool;
 
 /// A store that a connection can reach.
@@ -22,6 +23,8 @@ pub struct Store {
     pub last_use: Cell<u64>,
     /// Whether its tables were found to be there, and of this extension's version.
     pub is_checked: Cell<bool>,
+    /// The newest message's global position, and of what.
+    pub newest: Cell<Option<(Version, i64)>>,
     is_detached: Cell<bool>,
 }
 
@@ -49,6 +52,7 @@ impl Store {
             pool: Pool::default(),
             last_use: Cell::new(0),
             is_checked: Cell::new(false),
+            newest: Cell::new(None),
             is_detached: Cell::new(false),
         }
     }

@@ -11,6 +11,7 @@ use crate::engine::table_function::{Rows, TableFunction};
 use crate::errors::Result;
 use crate::message_rows::{COLUMNS, Filter, MessageRows, NoRows, POSITION};
 use crate::namespaces::{is_readable, with_store};
+use crate::newest::newest;
 use crate::statements::Query;
 
 /// The function of this module.
@@ -34,7 +35,12 @@ fn get_stream_messages(connection: &Rc<Connection>, arguments: &Arguments<'_>) -
         }
         let mut source = condition::source(connection, store, Query::StreamMessages, read.condition)?;
         let limit = read.batch_size.limit()?;
-        source.statement_mut().start(&[read.stream_name.into(), read.position.into()])?;
-        Ok(Box::new(MessageRows::new(source, Filter::default(), limit)))
+        let statement = source.statement_mut();
+        statement.start(&[read.stream_name.into(), read.position.into()])?;
+        if limit == Some(0) || !statement.step()? {
+            return Ok(Box::new(NoRows));
+        }
+        let filter = Filter { up_to: Some(newest(connection, store)?), ..Filter::default() };
+        Ok(Box::new(MessageRows::from_first(source, filter, limit)))
     })
 }

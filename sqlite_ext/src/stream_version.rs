@@ -22,10 +22,7 @@ pub fn stream_version(
     store: &Rc<Store>,
     stream_name: Option<&[u8]>,
 ) -> Result<Option<i64>> {
-    let version = connection
-        .query(store, Query::StreamVersion, &[stream_name.into()], |row| row.integer_or_null(0))
-        .map(Option::flatten);
-    match version {
+    match connection.whole(store, Query::StreamVersion, &[stream_name.into()]) {
         // Version 1, which is only read, has no table of heads.
         Err(failure) if failure.is_missing_table() && !store.is_checked.get() => {
             last_position(connection, store, stream_name)
@@ -41,7 +38,7 @@ pub fn last_position(
     stream_name: Option<&[u8]>,
 ) -> Result<Option<i64>> {
     // Only its first row is read.
-    connection.query(store, Query::LastPosition, &[stream_name.into()], |row| row.integer(0))
+    connection.whole(store, Query::LastPosition, &[stream_name.into()])
 }
 
 /// `stream_version(stream_name, namespace)`: the position of the last message the stream has had, NULL for none.

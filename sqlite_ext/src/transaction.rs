@@ -75,8 +75,7 @@ fn all_or_nothing<T>(connection: &Rc<Connection>, store: &Rc<Store>, work: impl 
 
 /// The highest global position that was ever given out, 0 for none.
 fn last_global_position(connection: &Rc<Connection>, store: &Rc<Store>) -> Result<i64> {
-    let last = connection.statement(store, Query::LastGlobalPosition)?.query(&[], |row| row.integer(0))?;
-    Ok(last.unwrap_or(0))
+    Ok(connection.whole(store, Query::LastGlobalPosition, &[])?.unwrap_or(0))
 }
 
 /// Takes the write lock before anything is read: a snapshot that another writer has made old cannot be written on,

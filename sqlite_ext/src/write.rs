@@ -7,7 +7,8 @@ use message_store_core::{Error, expected_version, json, message_id, time};
 use crate::connection::Connection;
 use crate::engine::arguments::Arguments;
 use crate::engine::scalar::{Answer, Purity, Scalar};
-use crate::errors::{Failure, Result};
+use crate::errors::Result;
+use crate::insert::stored;
 use crate::namespaces::with_store;
 use crate::statements::Query;
 use crate::store::Store;
@@ -80,7 +81,7 @@ pub fn insert(connection: &Rc<Connection>, store: &Rc<Store>, message: &Message<
         message.id.into(),
     ];
     let inserted = connection.execute(store, Query::Insert, &parameters);
-    inserted.map_err(|failure| duplicate(failure, message.id))
+    stored(connection, inserted, 1)
 }
 
 /// The columns without NULL, in the table's order.
@@ -90,9 +91,4 @@ fn refuse_nulls(message: &Message<'_>) -> Result<()> {
         (_, None) => Err(Error::NullValue("type").into()),
         _ => Ok(()),
     }
-}
-
-/// A failed insert in Postgres' words, if it is for the id.
-pub fn duplicate(failure: Failure, id: &str) -> Failure {
-    if failure.breaks_unique("messages.id") { Error::DuplicateId(id.to_owned()).into() } else { failure }
 }

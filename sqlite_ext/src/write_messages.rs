@@ -10,16 +10,18 @@ use crate::connection::Connection;
 use crate::engine::arguments::Arguments;
 use crate::engine::scalar::{Answer, Purity, Scalar};
 use crate::errors::Result;
+use crate::insert::{Statements, insert_all};
 use crate::namespaces::with_store;
 use crate::statements::Query;
 use crate::store::Store;
 use crate::stream_version::stream_version;
 use crate::transaction;
-use crate::write::duplicate;
 
 /// The function of this module.
 pub const FUNCTION: Scalar =
     Scalar { name: "write_messages", arguments: (2, 4), purity: Purity::Direct, work: write_messages };
+
+const STATEMENTS: Statements = Statements { one: Query::Insert, several: Query::InsertSeveral };
 
 /// `write_messages(stream_name, messages, expected_version, namespace)`: id, position and global position of each.
 fn write_messages<'a>(connection: &Rc<Connection>, arguments: &'a Arguments<'a>) -> Result<Answer<'a>> {
@@ -57,37 +59,36 @@ fn insert(
     first: i64,
 ) -> Result<String> {
     // Every id is read before the first message is stored: a bad one is refused before one that exists already.
-    let ids = messages.iter().map(|(message, _)| message.id()).collect::<message_store_core::Result<Vec<_>>>()?;
+    let ids = messages.iter().map(|(message, _)| Ok(message.id()?.to_string())).collect::<Result<Vec<_>>>()?;
     let stream_name = stream_name.ok_or(Error::NullValue("stream_name"))?;
+    expected_version::check_room(first, messages.len())?;
     let now = time::format(time::now());
-    let mut statement = connection.statement(store, Query::Insert)?;
-    let mut answer = String::with_capacity(messages.len() * 96 + 2);
-    for (number, ((message, json), id)) in (0..).zip(messages.iter().zip(&ids)) {
-        let position = first.checked_add(number).filter(|&position| position < i64::MAX);
-        let position = position.ok_or(Error::PositionOutOfRange)?;
-        let mut buffer = [0; 36];
-        let id: &str = id.hyphenated().encode_lower(&mut buffer);
-        let own_time = message.time.map(time::format);
-        let inserted = statement.execute(&[
+    let times: Vec<_> = messages.iter().map(|(message, _)| message.time.map(time::format)).collect();
+    let mut rows = Vec::with_capacity(messages.len());
+    for (position, (((message, json), id), time)) in (first..).zip(messages.iter().zip(&ids).zip(&times)) {
+        rows.push([
             position.into(),
-            own_time.as_deref().unwrap_or(&now).into(),
+            time.as_deref().unwrap_or(&now).into(),
             stream_name.into(),
             message.kind.as_slice().into(),
             json.data.as_deref().into(),
             json.metadata.as_deref().into(),
-            id.into(),
+            id.as_str().into(),
         ]);
-        inserted.map_err(|failure| duplicate(failure, id))?;
-        let global_position = connection.db.last_insert_rowid();
+    }
+    let mut answer = String::with_capacity(messages.len() * 96 + 2);
+    let mut written = ids.iter().zip(first..);
+    insert_all(connection, store, STATEMENTS, &rows, |global_position| {
+        let Some((id, position)) = written.next() else { return };
         // Piece by piece: the formatting machinery takes several times as long.
-        answer.push_str(if number == 0 { "[{\"id\": \"" } else { ", {\"id\": \"" });
+        answer.push_str(if position == first { "[{\"id\": \"" } else { ", {\"id\": \"" });
         answer.push_str(id);
         answer.push_str("\", \"position\": ");
         push_integer(&mut answer, position);
         answer.push_str(", \"global_position\": ");
         push_integer(&mut answer, global_position);
         answer.push('}');
-    }
+    })?;
     answer.push(']');
     Ok(answer)
 }

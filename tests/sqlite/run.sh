@@ -2,7 +2,8 @@
 # The SQLite suites, through real hosts: Debian's python3, the sqlite3 shell, Node's better-sqlite3, a Rust program.
 #
 #   tests/sqlite/run.sh          what a change must pass
-#   tests/sqlite/run.sh long     2,000 cycles, 50 kills, and statistics of 5,000,000 messages
+#   tests/sqlite/run.sh long     2,000 cycles, 50 kills, 120 power cuts of each kind, 2,000 broken files,
+#                                and statistics of 5,000,000 messages
 #
 # Needs Rust, cc, /usr/bin/python3, sqlite3, and for Node node, npm, node's headers and a C++ compiler; without those
 # the Node suite says so and is left out.
@@ -15,12 +16,15 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 if [ "${1:-}" = long ]; then
-    export MESSAGE_STORE_CYCLES=2000 MESSAGE_STORE_KILLS=50 MESSAGE_STORE_STATS_MESSAGES=5000000
+    export MESSAGE_STORE_CYCLES=2000 MESSAGE_STORE_KILLS=50 MESSAGE_STORE_CUTS=40 MESSAGE_STORE_BROKEN_FILES=2000
+    export MESSAGE_STORE_STATS_MESSAGES=5000000
 fi
 
 # Each by itself: the loadable library takes SQLite from its host, the static crate brings its own.
 (cd "$repository" && cargo build --quiet --release -p message-store-sqlite-loadable)
 (cd "$repository" && cargo build --quiet -p message-store-sqlite-loadable)
+(cd "$repository" && cargo build --quiet -p message-store-sqlite --example consumer)
+export MESSAGE_STORE_CONSUMER=$target/debug/examples/consumer
 export MESSAGE_STORE_LIBRARY=${MESSAGE_STORE_LIBRARY:-$target/release/libmessage_store_sqlite.so}
 export MESSAGE_STORE_DEBUG_LIBRARY=${MESSAGE_STORE_DEBUG_LIBRARY:-$target/debug/libmessage_store_sqlite.so}
 
@@ -30,8 +34,8 @@ suite() { # a command whose last line says how many passed and failed
     tail -n 1 "$work/output" >> "$work/counts"
 }
 
-suite "$python" -B runner.py test_golden test_corpus test_files test_transactions test_namespaces test_retention \
-    test_consumer_positions test_stats test_upgrade test_processes test_consumers test_lifecycle
+suite "$python" -B runner.py test_golden test_corpus test_files test_transactions test_batches test_namespaces test_retention \
+    test_consumer_positions test_stats test_upgrade test_processes test_power_cut test_hostile_files test_consumers test_lifecycle
 suite ./shell.sh
 
 node_modules() {

@@ -37,18 +37,23 @@ class Producer(threading.Thread):
         connection.close()
 
 
-def consumer(path, member, size, *once):
-    command = [sys.executable, "-B", os.path.join(host.HERE, "consumer.py"), path, f"totals-{member}", str(member), str(size), *once]
+IN_PYTHON = [sys.executable, "-B", os.path.join(host.HERE, "consumer.py")]
+# The example of the crate, which docs/consumers.md shows; run.sh builds it.
+IN_RUST = [os.environ.get("MESSAGE_STORE_CONSUMER", os.path.join(host.REPOSITORY, "target", "debug", "examples", "consumer"))]
+
+
+def consumer(program, path, member, size, *once):
+    command = [*program, path, f"totals-{member}", str(member), str(size), *once]
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
 
-def run_to_the_end(path, member, size):
-    process = consumer(path, member, size, "once")
+def run_to_the_end(program, path, member, size):
+    process = consumer(program, path, member, size, "once")
     process.communicate(timeout=120)
     assert process.returncode == 0, process.returncode
 
 
-def killed(size, journal):
+def killed(program, size, journal):
     seed = int(os.environ.get("MESSAGE_STORE_SEED", random.randrange(10**6)))
     chance = random.Random(seed)
     with Directory() as directory:
@@ -57,7 +62,7 @@ def killed(size, journal):
         connection.execute(f"PRAGMA journal_mode = {journal}")
         connection.execute("CREATE TABLE sums (stream_name TEXT PRIMARY KEY, amount INTEGER, messages INTEGER)")
         producer = Producer(path)
-        processes = [consumer(path, member, size) for member in range(size)]
+        processes = [consumer(program, path, member, size) for member in range(size)]
         try:
             for _ in range(KILLS):
                 member = chance.randrange(size)
@@ -69,7 +74,11 @@ def killed(size, journal):
                 victim.send_signal(signal.SIGKILL)
                 victim.communicate()
                 assert victim.returncode == -signal.SIGKILL
-                processes[member] = consumer(path, member, size)
+                processes[member] = consumer(program, path, member, size)
+            # However slow the machine is.
+            while len(producer.sums) < STREAMS:
+                assert producer.is_alive(), "the producer failed"
+                time.sleep(0.01)
         finally:
             producer.is_over = True
             producer.join()
@@ -77,7 +86,7 @@ def killed(size, journal):
                 process.kill()
                 process.communicate()
         for member in range(size):
-            run_to_the_end(path, member, size)
+            run_to_the_end(program, path, member, size)
         sums = {stream: (amount, messages) for stream, amount, messages in connection.execute("SELECT * FROM sums")}
         assert sums == producer.sums
         assert len(sums) == STREAMS
@@ -86,13 +95,15 @@ def killed(size, journal):
         assert value(connection, "PRAGMA integrity_check") == "ok"
         connection.close()
     count = sum(messages for _, messages in sums.values())
-    print(f"   {journal}, seed {seed}: {KILLS} kills, {size} consumers, {count} messages, each counted once")
+    print(f"   {os.path.basename(program[-1])}, {journal}, seed {seed}: {KILLS} kills, {size} consumers, {count} messages, each counted once")
 
 
 def test_a_consumer_alone():
-    killed(1, "wal")
-    killed(1, "delete")
+    killed(IN_PYTHON, 1, "wal")
+    killed(IN_PYTHON, 1, "delete")
+    killed(IN_RUST, 1, "wal")
 
 
 def test_a_group_of_four():
-    killed(4, "wal")
+    killed(IN_PYTHON, 4, "wal")
+    killed(IN_RUST, 4, "wal")

@@ -72,23 +72,117 @@ def test_several_writes_in_one_statement_see_each_other():
     assert [row[0] for row in rows] == list(range(100))
 
 
+APPENDS = (
+    "SELECT write_message(NULL, 'a-1', 'T', '{}')",
+    "SELECT write_messages('a-1', '[{\"type\": \"T\"}, {\"type\": \"T\"}]')",
+    "INSERT INTO messages (position, stream_name, type) SELECT max(position) + 1, 'a-1', 'T' FROM messages",
+)
+READS = (
+    "get_stream_messages('a-1', 0, -1)",
+    "get_category_messages('a', 1, -1)",
+    "get_category_messages('a', 1, -1, NULL, 0, 1)",
+    "get_all_messages(1, -1)",
+)
+
+
+def stores():
+    """Connections with five messages in a-1: in memory, to a file, and to a file of each journal mode."""
+    for journal_mode in (None, "delete", "wal"):
+        with Directory() as directory:
+            connection = connect(directory.path() if journal_mode else ":memory:")
+            connection.execute(f"PRAGMA journal_mode = {journal_mode or 'memory'}")
+            value(connection, "SELECT write_messages('a-1', ?)", "[" + ", ".join(['{"type": "T"}'] * 5) + "]")
+            yield connection
+            connection.close()
+
+
 def test_a_cursor_does_not_see_what_its_own_loop_appends():
-    connection = connect()
-    for _ in range(5):
-        write(connection, "a-1")
-    for source in (
-        "get_stream_messages('a-1', 0, -1)",
-        "get_category_messages('a', 1, -1)",
-        "get_category_messages('a', 1, -1, NULL, 0, 1)",
-        "get_all_messages(1, -1)",
-    ):
-        before = value(connection, "SELECT count(*) FROM messages")
-        seen = 0
-        for _ in connection.execute(f"SELECT position FROM {source}"):
-            seen += 1
-            write(connection, "a-1")
-            assert seen <= before
-        assert seen == before
+    for connection in stores():
+        for transaction in (False, True):
+            for append in APPENDS:
+                for source in READS:
+                    if transaction:
+                        connection.execute("BEGIN")
+                    before = value(connection, "SELECT count(*) FROM messages")
+                    seen = 0
+                    for _ in connection.execute(f"SELECT position FROM {source}"):
+                        seen += 1
+                        connection.execute(append).fetchall()
+                        assert seen <= before, (append, source)
+                    assert seen == before, (append, source)
+                    after = value(connection, "SELECT count(*) FROM messages")
+                    if transaction:
+                        connection.execute("ROLLBACK")
+                        after = before
+                    assert value(connection, f"SELECT count(*) FROM {source}") == after
+                    connection.execute("DELETE FROM messages WHERE position > 4")
+
+
+def test_a_statement_does_not_see_what_it_appends_itself():
+    for connection in stores():
+        for source in READS:
+            before = value(connection, "SELECT count(*) FROM messages")
+            rows = connection.execute(f"SELECT write_message(NULL, 'a-1', 'T', '{{}}') FROM {source}").fetchall()
+            assert [row[0] for row in rows] == list(range(before, 2 * before)), source
+            connection.execute(
+                "INSERT INTO messages (position, stream_name, type) "
+                f"SELECT position + {2 * before}, 'a-1', 'T' FROM {source}"
+            )
+            assert value(connection, "SELECT count(*) FROM messages") == 4 * before
+            connection.execute("DELETE FROM messages WHERE position > 4")
+
+
+def test_a_read_sees_what_anybody_committed_before_it():
+    for journal_mode in ("delete", "wal"):
+        with Directory() as directory:
+            ours, other = connect(directory.path()), connect(directory.path())
+            ours.execute(f"PRAGMA journal_mode = {journal_mode}")
+            expected = 0
+            for round in range(12):
+                # By this connection, by another one with the functions, by one without them, and rolled back.
+                for writer, append in ((ours, APPENDS[0]), (other, APPENDS[0]), (other, APPENDS[2]), (ours, None)):
+                    if append:
+                        writer.execute(append).fetchall()
+                        expected += 1
+                    else:
+                        ours.execute("BEGIN")
+                        write(ours, "a-1")
+                        assert value(ours, f"SELECT count(*) FROM {READS[0]}") == expected + 1
+                        ours.execute("ROLLBACK")
+                    for source in READS:
+                        for reader in (ours, other):
+                            assert value(reader, f"SELECT count(*) FROM {source}") == expected, (round, source)
+            # A read under way stays at what it saw first, whoever writes; one that starts meanwhile sees it all.
+            if journal_mode == "wal":
+                for source in READS:
+                    rows = ours.execute(f"SELECT position FROM {source}")
+                    rows.fetchone()
+                    write(other, "a-1")
+                    assert value(other, f"SELECT count(*) FROM {source}") == expected + 1
+                    assert len(rows.fetchall()) == expected - 1, source
+                    expected += 1
+                    assert value(ours, f"SELECT count(*) FROM {source}") == expected, source
+            other.close()
+            ours.close()
+
+
+def test_a_database_put_in_anothers_place_is_read_to_its_end():
+    images = []
+    for count in (5, 50):
+        connection = connect()
+        value(connection, "SELECT write_messages('a-1', ?)", "[" + ", ".join(['{"type": "T"}'] * count) + "]")
+        images.append((count, connection.serialize()))
+    with Directory() as directory:
+        for connection in (connect(), connect(directory.path())):
+            for count, image in images * 2:
+                connection.deserialize(image)
+                for source in READS:
+                    assert value(connection, f"SELECT count(*) FROM {source}") == count, source
+                    seen = 0
+                    for _ in connection.execute(f"SELECT position FROM {source}"):
+                        seen += 1
+                    assert seen == count
+            connection.close()
 
 
 def test_writers_are_not_to_be_had_in_views_and_triggers():

@@ -1,5 +1,4 @@
 SELECT id, stream_name, type, position, global_position, data, metadata, time
 FROM {schema}"{prefix}messages" AS messages
 WHERE stream_name = ?1 AND position >= ?2
-    AND +global_position <= (SELECT max(global_position) FROM {schema}"{prefix}messages")
 {condition}ORDER BY position

@@ -125,15 +125,35 @@ impl Db {
 
     /// The absolute path of a database's file; `None` for one in memory or a temporary one.
     pub fn path(self, schema: &CStr) -> Option<PathBuf> {
+        self.with_file_name(schema, |name| (!name.is_empty()).then(|| path(name)))?
+    }
+
+    /// Whether a database is in a file, for as long as it is there. What was put in memory in its place has no path, but
+    /// in older versions of SQLite a name.
+    pub fn is_file(self, schema: &CStr) -> bool {
+        let is_path = |name: &CStr| matches!(name.to_bytes(), [b'/' | b'\\', ..] | [_, b':', ..]);
+        self.with_file_name(schema, is_path).unwrap_or(false)
+    }
+
+    /// What SQLite calls a database's file; `None` where there is no such database.
+    fn with_file_name<T>(self, schema: &CStr, read: impl FnOnce(&CStr) -> T) -> Option<T> {
         // SAFETY: the connection is alive; the result is null or a text that lives as long as the database.
-        let name = unsafe {
+        unsafe {
             let name = ffi::sqlite3_db_filename(self.raw(), schema.as_ptr());
-            if name.is_null() {
-                return None;
-            }
-            CStr::from_ptr(name)
+            if name.is_null() { None } else { Some(read(CStr::from_ptr(name))) }
+        }
+    }
+
+    /// A number that is another one whenever a database was committed to since, as far as the snapshot that is held
+    /// tells; `None` where SQLite does not say.
+    pub fn data_version(self, schema: &CStr) -> Option<u32> {
+        let mut version: u32 = 0;
+        // SAFETY: the connection is alive; for this opcode SQLite writes an unsigned int.
+        let code = unsafe {
+            let version = (&raw mut version).cast();
+            ffi::sqlite3_file_control(self.raw(), schema.as_ptr(), ffi::SQLITE_FCNTL_DATA_VERSION, version)
         };
-        (!name.is_empty()).then(|| path(name))
+        (code == ffi::SQLITE_OK).then_some(version)
     }
 
     /// Whether the file of a database is no longer the one at its path.
@@ -145,6 +165,12 @@ impl Db {
             ffi::sqlite3_file_control(self.raw(), schema.as_ptr(), ffi::SQLITE_FCNTL_HAS_MOVED, moved)
         };
         code == ffi::SQLITE_OK && moved != 0
+    }
+
+    /// How many rows the connection has changed by the statements that have ended.
+    pub fn total_changes(self) -> i32 {
+        // SAFETY: the connection is alive.
+        unsafe { ffi::sqlite3_total_changes(self.raw()) }
     }
 
     /// How many rows the last statement changed.

@@ -7,7 +7,7 @@ use std::slice;
 use rusqlite::ffi;
 
 use crate::engine::db::Db;
-use crate::errors::Result;
+use crate::errors::{Failure, Result};
 
 /// A value for a parameter.
 #[derive(Debug, Clone, Copy)]
@@ -139,11 +139,14 @@ impl Statement {
         unsafe { ffi::sqlite3_column_int64(self.raw(), column) }
     }
 
-    /// A column of the row as an integer, `None` when it is NULL.
-    pub fn integer_or_null(&self, column: c_int) -> Option<i64> {
+    /// A column of the row that must be an integer, `None` when it is NULL. A plain SQLite can have put anything there.
+    pub fn whole(&self, column: c_int) -> Result<Option<i64>> {
         // SAFETY: the statement is alive; a wrong column is NULL.
-        let is_null = unsafe { ffi::sqlite3_column_type(self.raw(), column) == ffi::SQLITE_NULL };
-        (!is_null).then(|| self.integer(column))
+        match unsafe { ffi::sqlite3_column_type(self.raw(), column) } {
+            ffi::SQLITE_NULL => Ok(None),
+            ffi::SQLITE_INTEGER => Ok(Some(self.integer(column))),
+            _ => Err(Failure::new(ffi::SQLITE_MISMATCH, "datatype mismatch")),
+        }
     }
 
     /// A column of the row as a real; 0 when it is none.

@@ -18,7 +18,7 @@ use crate::errors::{Failure, Result};
 pub trait Rows {
     /// Goes to the next row, at first to the first one; false at the end.
     fn next(&mut self) -> Result<bool>;
-    /// The statement whose row this is, column for column. It is asked for unguarded, so it must not panic.
+    /// The statement whose rows these are, column for column; the same one to the end.
     fn statement(&self) -> Option<&Statement> {
         None
     }
@@ -48,36 +48,39 @@ impl Value<'_> {
             unsafe { ffi::sqlite3_result_int64(self.0, value) };
         }
     }
+}
 
-    /// A column of another statement's row, as it is.
-    ///
-    /// The copy of a text is said to have a NUL behind it. Else SQLite puts one there when the host asks for the text,
-    /// in memory allocated anew; `sqlite3_result_value` allocates, too.
-    fn copy(&mut self, statement: &Statement, column: c_int) {
-        // SAFETY: the context of the running callback; the statement is alive and on a row, so its value is alive, and
-        // the connection's mutex is held throughout the callback. The text ends with a NUL. Everything is copied.
-        unsafe {
-            let value = ffi::sqlite3_column_value(statement.raw(), column);
-            match ffi::sqlite3_value_type(value) {
-                ffi::SQLITE_NULL => {}
-                ffi::SQLITE_INTEGER => ffi::sqlite3_result_int64(self.0, ffi::sqlite3_value_int64(value)),
-                ffi::SQLITE_TEXT => {
-                    let text = ffi::sqlite3_value_text(value).cast::<c_char>();
-                    let length = ffi::sqlite3_value_bytes(value);
-                    if text.is_null() {
-                        ffi::sqlite3_result_error_nomem(self.0);
-                    } else if ffi::sqlite3_libversion_number() >= ZERO_TERMINATED_SINCE {
-                        let length = u64::try_from(length).unwrap_or(0);
-                        ffi::sqlite3_result_text64(self.0, text, length, ffi::SQLITE_TRANSIENT(), SQLITE_UTF8_ZT);
-                    } else {
-                        // Without a length it ends at its first NUL, which may be inside.
-                        let is_whole = usize::try_from(length) == Ok(CStr::from_ptr(text).count_bytes());
-                        let length = if is_whole { -1 } else { length };
-                        ffi::sqlite3_result_text(self.0, text, length, ffi::SQLITE_TRANSIENT());
-                    }
+/// Gives a column of another statement's row, as it is.
+///
+/// The copy of a text is said to have a NUL behind it. Else SQLite puts one there when the host asks for the text, in
+/// memory allocated anew; `sqlite3_result_value` allocates, too.
+///
+/// # Safety
+/// The context must be that of the running callback, and the statement on a row, of the same connection.
+unsafe fn copy(context: *mut ffi::sqlite3_context, source: &Source, column: c_int) {
+    // SAFETY: as the caller says. The value is alive as long as the row, and the connection's mutex is held throughout
+    // the callback. The text ends with a NUL. Everything is copied.
+    unsafe {
+        let value = ffi::sqlite3_column_value(source.statement, column);
+        match ffi::sqlite3_value_type(value) {
+            ffi::SQLITE_NULL => {}
+            ffi::SQLITE_INTEGER => ffi::sqlite3_result_int64(context, ffi::sqlite3_value_int64(value)),
+            ffi::SQLITE_TEXT => {
+                let text = ffi::sqlite3_value_text(value).cast::<c_char>();
+                let length = ffi::sqlite3_value_bytes(value);
+                if text.is_null() {
+                    ffi::sqlite3_result_error_nomem(context);
+                } else if source.knows_zero_terminated {
+                    let length = u64::try_from(length).unwrap_or(0);
+                    ffi::sqlite3_result_text64(context, text, length, ffi::SQLITE_TRANSIENT(), SQLITE_UTF8_ZT);
+                } else {
+                    // Without a length it ends at its first NUL, which may be inside.
+                    let is_whole = usize::try_from(length) == Ok(CStr::from_ptr(text).count_bytes());
+                    let length = if is_whole { -1 } else { length };
+                    ffi::sqlite3_result_text(context, text, length, ffi::SQLITE_TRANSIENT());
                 }
-                _ => ffi::sqlite3_result_value(self.0, value),
             }
+            _ => ffi::sqlite3_result_value(context, value),
         }
     }
 }
@@ -121,8 +124,19 @@ struct Table {
 #[repr(C)]
 struct Cursor {
     base: ffi::sqlite3_vtab_cursor,
+    /// None before the first row and after the last one.
     rows: Option<Box<dyn Rows>>,
+    /// The statement of `rows`, where they have one.
+    source: Option<Source>,
     row: i64,
+    /// How many columns the rows have. Behind them are the arguments.
+    columns: c_int,
+}
+
+/// A statement whose rows are given as they are.
+struct Source {
+    statement: *mut ffi::sqlite3_stmt,
+    knows_zero_terminated: bool,
 }
 
 /// Adds a function to the connection.
@@ -258,9 +272,12 @@ unsafe extern "C" fn best_index(table: *mut ffi::sqlite3_vtab, info: *mut ffi::s
     ffi::SQLITE_OK
 }
 
-unsafe extern "C" fn open(_table: *mut ffi::sqlite3_vtab, cursor: *mut *mut ffi::sqlite3_vtab_cursor) -> c_int {
+unsafe extern "C" fn open(table: *mut ffi::sqlite3_vtab, cursor: *mut *mut ffi::sqlite3_vtab_cursor) -> c_int {
     let base = ffi::sqlite3_vtab_cursor { pVtab: ptr::null_mut() };
-    let made = Box::new(Cursor { base, rows: None, row: 0 });
+    // SAFETY: SQLite hands over the table of `connect`.
+    let function = unsafe { (*table.cast::<Table>()).function };
+    let columns = c_int::try_from(function.columns.len()).unwrap_or(c_int::MAX);
+    let made = Box::new(Cursor { base, rows: None, source: None, row: 0, columns });
     // SAFETY: SQLite gave the place for it. `Cursor` begins with its base.
     unsafe { *cursor = Box::into_raw(made).cast() };
     ffi::SQLITE_OK
@@ -287,7 +304,7 @@ unsafe extern "C" fn filter(
             let numbers = (0..MAX_ARGUMENTS).filter(|argument| plan & (1 << argument) != 0);
             let arguments = Arguments::new(numbers.zip(values.iter().copied()));
             // The statement of an earlier scan goes back before a new one is asked for.
-            cursor.rows = None;
+            cursor.end();
             cursor.row = 0;
             match cursor.start(table, &arguments) {
                 // A kept statement finds out only when it runs that its tables are gone.
@@ -316,8 +333,18 @@ impl Cursor {
     fn start(&mut self, table: &Table, arguments: &Arguments<'_>) -> Result<bool> {
         let mut rows = (table.function.open)(&table.connection, arguments)?;
         let found = rows.next()?;
+        self.source = rows.statement().map(|statement| Source {
+            statement: statement.raw(),
+            // SAFETY: it may be called at any time.
+            knows_zero_terminated: unsafe { ffi::sqlite3_libversion_number() } >= ZERO_TERMINATED_SINCE,
+        });
         self.rows = Some(rows);
         Ok(found)
+    }
+
+    fn end(&mut self) {
+        self.source = None;
+        self.rows = None;
     }
 }
 
@@ -331,7 +358,7 @@ unsafe fn advance(
     let (table, cursor) = unsafe { (&mut *(*cursor).pVtab.cast::<Table>(), &mut *cursor.cast::<Cursor>()) };
     let result = guarded(|| step(table, cursor));
     if !matches!(result, Ok(true)) {
-        quietly(|| cursor.rows = None);
+        quietly(|| cursor.end());
     }
     cursor.row += 1;
     // SAFETY: the message of a table is SQLite's to free.
@@ -348,21 +375,25 @@ unsafe extern "C" fn column(
     context: *mut ffi::sqlite3_context,
     column: c_int,
 ) -> c_int {
-    // SAFETY: SQLite hands over a cursor of `open` that is not at its end, and a context, both for this callback.
-    let (cursor, context) = unsafe { (&*cursor.cast::<Cursor>(), &mut *context) };
-    // SAFETY: SQLite has set the cursor's table.
-    let table = unsafe { &*cursor.base.pVtab.cast::<Table>() };
-    let is_output = usize::try_from(column).is_ok_and(|column| column < table.function.columns.len());
+    // SAFETY: SQLite hands over a cursor of `open`.
+    let cursor = unsafe { &*cursor.cast::<Cursor>() };
     // An argument's own value is not kept: a constraint on it is already met.
-    let Some(rows) = cursor.rows.as_ref().filter(|_| is_output) else { return ffi::SQLITE_OK };
-    if let Some(statement) = rows.statement() {
-        Value(context).copy(statement, column);
+    if column >= cursor.columns {
         return ffi::SQLITE_OK;
     }
+    if let Some(source) = &cursor.source {
+        // SAFETY: the context is this callback's. The rows that the statement belongs to are there, on a row: they go
+        // at their end, and with them the source.
+        unsafe { copy(context, source, column) };
+        return ffi::SQLITE_OK;
+    }
+    let Some(rows) = &cursor.rows else { return ffi::SQLITE_OK };
+    // SAFETY: the context is alive throughout this callback.
+    let context = unsafe { &mut *context };
     match guarded(|| rows.column(column, &mut Value(context))) {
         Ok(()) => ffi::SQLITE_OK,
         Err(failure) => {
-            // SAFETY: the context is alive.
+            // SAFETY: likewise.
             unsafe { fail(context, &failure) };
             failure.code()
         }

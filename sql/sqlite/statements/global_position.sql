@@ -1,0 +1,1 @@
+SELECT global_position FROM {schema}"{prefix}messages" WHERE id = ?1

@@ -1,0 +1,39 @@
+//! The newest message that a read sees. A host may append while it reads, and must not read on into what it appends.
+
+use std::rc::Rc;
+
+use crate::connection::Connection;
+use crate::engine::db::TransactionState;
+use crate::errors::Result;
+use crate::statements::Query;
+use crate::store::Store;
+
+/// What the messages of a file were when their newest was looked up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Version {
+    /// Another one after every commit, whoever commits.
+    data_version: u32,
+    /// Another one after every statement of this connection that writes.
+    total_changes: i32,
+}
+
+/// The highest global position in the store, 0 for none. A statement on the store must be running, so that nobody can
+/// have committed anything since that it does not see.
+///
+/// It is kept until something is written: with the look-up a read of ten messages takes a twentieth more instructions.
+pub fn newest(connection: &Rc<Connection>, store: &Rc<Store>) -> Result<i64> {
+    let db = connection.db;
+    // A host can put another database in memory in the place of this one, with the same version.
+    let version = if db.is_file(&store.schema) { db.data_version(&store.schema) } else { None };
+    let version = version.map(|data_version| Version { data_version, total_changes: db.total_changes() });
+    if let (Some((known, position)), Some(version)) = (store.newest.get(), version)
+        && known == version
+    {
+        return Ok(position);
+    }
+    let position = connection.whole(store, Query::Newest, &[])?.unwrap_or(0);
+    // What is not committed yet can be rolled back.
+    let is_settled = db.transaction_state(Some(&store.schema)) != TransactionState::Write;
+    store.newest.set(version.filter(|_| is_settled).map(|version| (version, position)));
+    Ok(position)
+}

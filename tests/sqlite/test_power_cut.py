@@ -1,0 +1,148 @@
+"""A power cut at any moment: what was acknowledged is there, as far as `PRAGMA synchronous` promises it, and the files are whole.
+
+The cuts are simulated, as disk_log.py says: writers run, and are killed, and the log of what they did to the disk is cut off
+at moments by chance.
+"""
+
+import json
+import os
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+
+import disk_log
+import host
+import power_cut_writer
+from host import Directory, connect, value, write
+
+WRITERS = ("first", "second", "third")
+# For each kind of load and luck.
+CUTS = int(os.environ.get("MESSAGE_STORE_CUTS", "6"))
+
+
+def record(directory, base, names, journal, synchronous, seconds=0.5):
+    """What writers do to the disk until they are killed."""
+    os.mkdir(base)
+    log = directory.path("log")
+    open(log, "w").close()
+    environment = disk_log.environment(disk_log.build(directory.name), log, base)
+    writers = []
+    for name in names:
+        command = [sys.executable, "-B", os.path.join(host.HERE, "power_cut_writer.py"), os.path.join(base, "store.db")]
+        writers.append(subprocess.Popen([*command, name, journal, synchronous], env=environment, cwd=host.HERE))
+        until = time.monotonic() + 20
+        while b'"namespace"' not in open(log, "rb").read() and time.monotonic() < until:
+            time.sleep(0.01)
+    time.sleep(seconds)
+    for writer in writers:
+        assert writer.poll() is None, "a writer has ended by itself"
+        writer.send_signal(signal.SIGKILL)
+        writer.wait()
+    return disk_log.read(log)
+
+
+def messages(path, namespace):
+    """What a store has, as (namespace, stream, position, id), and how many messages of each transaction. The store is
+    whole, without half of a batch, and can be written to."""
+    connection = connect(path)
+    found, last, counts = set(), {}, {}
+    rows = connection.execute("SELECT stream_name, position, id, metadata FROM get_all_messages(1, -1, ?)", (namespace,))
+    for stream, position, message_id, metadata in rows:
+        assert position == last.get(stream, -1) + 1, (stream, position)
+        last[stream] = position
+        found.add((namespace, stream, position, message_id))
+        within = json.loads(metadata)["within"]
+        counts[within] = counts.get(within, 0) + 1
+    for within, count in counts.items():
+        assert count == power_cut_writer.size(int(within.rpartition("-")[2]), namespace), ("a part of a batch", within)
+    schema = "main" if namespace is None else f'"message_store:{namespace}"'
+    assert value(connection, f"PRAGMA {schema}.integrity_check") == "ok"
+    assert write(connection, "after-1", namespace=namespace) == 0
+    connection.close()
+    return found, counts
+
+
+def lost(path, acknowledged, has_namespace, is_atomic):
+    """How much of what was acknowledged is not there, the namespace included."""
+    there, counts = messages(path, None) if os.path.exists(path) else (set(), {})
+    missing = 0
+    if has_namespace:
+        connection = connect(path)
+        registered = connection.execute("SELECT name FROM list_namespaces() WHERE name = 'tenant'").fetchall()
+        connection.close()
+        if registered and os.path.exists(f"{path}-namespaces/tenant.db"):
+            of_tenant, counts_of_tenant = messages(path, "tenant")
+            there |= of_tenant
+            if is_atomic:
+                both = power_cut_writer.is_of_both
+                assert {w for w in counts if both(w)} == {w for w in counts_of_tenant if both(w)}, "half of a transaction"
+        else:
+            missing = 1
+    return missing + sum(message not in there for message in acknowledged)
+
+
+def cut(journal, synchronous, names_at_once=False, may_break=False, is_atomic=False, writers=WRITERS):
+    """Cuts the power at moments by chance. How much of what was acknowledged was lost, by all cuts."""
+    seed = int(os.environ.get("MESSAGE_STORE_SEED", random.randrange(10**6)))
+    chance = random.Random(seed)
+    disk, done, acknowledged, has_namespace = disk_log.Disk(names_at_once), 0, [], False
+    losses, broken = [], 0
+    with Directory() as directory:
+        base = directory.path("disk")
+        records = record(directory, base, writers, journal, synchronous)
+        for moment in sorted(chance.randrange(len(records)) for _ in range(CUTS - 1)) + [len(records)]:
+            for kind, *operation in records[done:moment]:
+                if kind == "n":
+                    told = json.loads(operation[-1])
+                    has_namespace = has_namespace or "namespace" in told
+                    acknowledged += [tuple(message) for message in told.get("written", [])]
+                else:
+                    disk.do(kind, *operation)
+            done = moment
+            for luck in ("none", "some", "all"):
+                disk.cut(base, luck, chance)
+                try:
+                    losses.append(lost(os.path.join(base, "store.db"), acknowledged, has_namespace, is_atomic))
+                except (AssertionError, sqlite3.Error) as error:
+                    if not may_break:
+                        raise AssertionError(f"seed {seed}, record {moment}, {luck}: {error!r}") from error
+                    broken += 1
+    print(f"   {journal}, {synchronous}{', names at once' * names_at_once}: seed {seed}, {len(losses) + broken} cuts in "
+          f"{len(records)} operations, {len(acknowledged)} messages acknowledged; {sum(map(bool, losses))} cuts lost "
+          f"{sum(losses)}, {broken} broke a file")
+    return sum(losses) + broken
+
+
+def test_wal_with_synchronous_full_loses_nothing():
+    assert cut("wal", "full") == 0
+
+
+def test_a_namespace_is_on_the_disk_when_it_was_created():
+    # Another connection's first commit would sync the directory.
+    assert cut("wal", "full", writers=("first",)) == 0
+
+
+def test_a_rollback_journal_with_synchronous_extra_loses_nothing_and_keeps_transactions_over_files_whole():
+    assert cut("delete", "extra", is_atomic=True) == 0
+
+
+def test_a_rollback_journal_that_is_truncated_with_synchronous_full_loses_nothing():
+    assert cut("truncate", "full", is_atomic=True) == 0
+
+
+def test_a_rollback_journal_with_synchronous_full_loses_nothing_where_a_deleted_file_is_gone_at_once():
+    assert cut("delete", "full", names_at_once=True, is_atomic=True) == 0
+
+
+def test_less_loses_the_last_messages_and_breaks_nothing():
+    """What the syncs prevent, or else the tests above prove nothing."""
+    assert cut("delete", "full") > 0
+    assert cut("wal", "normal") > 0
+
+
+def test_no_sync_loses_messages():
+    assert cut("wal", "off", may_break=True) > 0
+    assert cut("delete", "off", may_break=True) > 0
