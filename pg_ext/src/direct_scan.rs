@@ -12,6 +12,7 @@ use crate::message_row::MessageRow;
 use crate::namespace::Store;
 use crate::position_hints::Place;
 use crate::postgres_error::protect;
+use crate::postgres_version;
 use crate::rows::Rows;
 use crate::table_layout::{self, Index, column};
 
@@ -101,6 +102,33 @@ pub fn last_position(store: &Store, stream_name: Text<'_>, durable: bool) -> Opt
     })
 }
 
+/// The position of the last message that a stream has as of now, whoever may see it; the outer `None` where the table is
+/// left to a statement. The caller has locked the table, and shows nobody what is found.
+pub fn last_position_of_all(store: &Store, stream_name: Text<'_>) -> Option<Option<i64>> {
+    let index = table_layout::of(store).index_of_all(Index::Stream)?;
+    Some(first_position(store, index, &[Key::Is(1, stream_name.datum())], true))
+}
+
+/// The position of a stream's first message after a position as of now; the outer `None` where the table is left to a
+/// statement. The caller has locked the table and checked the privileges.
+pub fn position_after(store: &Store, stream_name: Text<'_>, position: i64) -> Option<Option<i64>> {
+    let index = table_layout::of(store).index(Index::Stream)?;
+    let Some(next) = position.checked_add(1) else { return Some(None) };
+    Some(first_position(store, index, &[Key::Is(1, stream_name.datum()), Key::AtLeast(2, next)], false))
+}
+
+fn first_position(store: &Store, index: Oid, keys: &[Key], backward: bool) -> Option<i64> {
+    let read =
+        Read { index: Index::Stream, keys, backward, limit: Some(1), filter: Filter::Everything, snapshot: AsOf::Now };
+    let mut position = None;
+    scan_through(store, index, &read, |scan| {
+        scan.watch = None;
+        // SAFETY: the context of protect, and a scan of a table of messages.
+        position = unsafe { scan.next(&read).then(|| scan.value(column::POSITION).value().cast_signed() as i64) };
+    });
+    position
+}
+
 /// Looks for the last message of a stream, from where it last was, and if nothing is there without that; the position
 /// that `work` has found.
 fn last(
@@ -140,7 +168,12 @@ fn last(
 ///
 /// `work` runs inside of [`protect`]: nothing in it may have a destructor or call what pgrx binds.
 fn scan(store: &Store, read: &Read<'_>, work: impl FnOnce(&mut Scan)) -> Option<()> {
-    let index = table_layout::of(store).index(read.index)?;
+    scan_through(store, table_layout::of(store).index(read.index)?, read, work);
+    Some(())
+}
+
+/// The same through this index of the table.
+fn scan_through(store: &Store, index: Oid, read: &Read<'_>, work: impl FnOnce(&mut Scan)) {
     // SAFETY: the snapshot is put on and taken off in order; an error in between ends the transaction, which takes it
     // off, too. Everything opened is closed; after an error the transaction's end does.
     unsafe {
@@ -162,7 +195,6 @@ fn scan(store: &Store, read: &Read<'_>, work: impl FnOnce(&mut Scan)) -> Option<
             watch.flush();
         }
     }
-    Some(())
 }
 
 /// A running scan.
@@ -189,7 +221,7 @@ impl Scan {
                 key.write(slot, index);
                 count += 1;
             }
-            let scan = raw::index_beginscan(table, index, snapshot, count, 0);
+            let scan = postgres_version::index_beginscan(table, index, snapshot, count);
             raw::index_rescan(scan, keys.as_mut_ptr(), count, null_mut(), 0);
             Self { table, index, scan, slot, watch }
         }
@@ -317,8 +349,8 @@ mod raw {
     use std::ffi::c_int;
 
     use pgrx::pg_sys::{
-        AttrNumber, Datum, IndexScanDesc, Oid, RegProcedure, Relation, ScanDirection, ScanKey, Snapshot,
-        StrategyNumber, TupleTableSlot, varlena,
+        AttrNumber, Datum, IndexScanDesc, Oid, RegProcedure, Relation, ScanDirection, ScanKey, StrategyNumber,
+        TupleTableSlot, varlena,
     };
 
     unsafe extern "C-unwind" {
@@ -338,13 +370,6 @@ mod raw {
             function: RegProcedure,
             value: Datum,
         );
-        pub fn index_beginscan(
-            table: Relation,
-            index: Relation,
-            snapshot: Snapshot,
-            keys: c_int,
-            orders: c_int,
-        ) -> IndexScanDesc;
         pub fn index_rescan(scan: IndexScanDesc, keys: ScanKey, count: c_int, orders: ScanKey, order_count: c_int);
         pub fn index_getnext_slot(
             scan: IndexScanDesc,

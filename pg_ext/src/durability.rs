@@ -9,6 +9,7 @@ use std::cell::Cell;
 use pgrx::pg_sys::{self, TransactionId, XLogRecPtr};
 
 use crate::postgres_error::protect;
+use crate::postgres_version;
 
 thread_local! {
     /// Whatever committed and comes before this transaction is durable. Not a transaction's id when nothing is known.
@@ -44,7 +45,7 @@ impl Watch {
                 NEXT.set((oldest_running, end_of_log()));
             }
             let (before, flushed_to) = NEXT.get();
-            if pg_sys::GetFlushRecPtr(std::ptr::null_mut()) >= flushed_to {
+            if postgres_version::end_of_flushed_log() >= flushed_to {
                 DURABLE_BEFORE.set(before);
                 NEXT.set((pg_sys::InvalidTransactionId, 0));
             }

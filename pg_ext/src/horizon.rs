@@ -13,6 +13,7 @@ use pgrx::pg_sys;
 
 use crate::lock_tag::{self, Mode};
 use crate::namespace::{self, Store, refuse, relation_oid};
+use crate::postgres_version::acl_mode;
 use crate::store_objects::SEQUENCE;
 use crate::transaction_memory;
 
@@ -45,9 +46,9 @@ pub fn mark(store: &Store, category: &[u8]) -> Result<()> {
 }
 
 /// Raises Postgres' error where the caller has none of these privileges on the sequence.
-fn check(sequence: pg_sys::Oid, privileges: pg_sys::AclMode) {
+fn check(sequence: pg_sys::Oid, privileges: u32) {
     // SAFETY: a catalog look-up; one of the privileges is enough.
-    let result = unsafe { pg_sys::pg_class_aclcheck(sequence, pg_sys::GetUserId(), privileges) };
+    let result = unsafe { pg_sys::pg_class_aclcheck(sequence, pg_sys::GetUserId(), acl_mode(privileges)) };
     refuse(result, pg_sys::ObjectType::OBJECT_SEQUENCE, SEQUENCE);
 }
 

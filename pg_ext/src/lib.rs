@@ -33,6 +33,7 @@ mod notices;
 mod notify;
 mod position_hints;
 mod postgres_error;
+mod postgres_version;
 mod registry;
 mod report;
 mod retention;
@@ -62,6 +63,7 @@ extern "C-unwind" fn _PG_init() {
     settings::define();
 }
 
+pgrx::extension_sql_file!("../../sql/postgres/extension/adoption.sql", name = "adoption", bootstrap);
 pgrx::extension_sql_file!("../../sql/postgres/extension/types.sql", name = "types");
 pgrx::extension_sql_file!("../../sql/postgres/extension/name_functions.sql", name = "name_functions");
 pgrx::extension_sql_file!(

@@ -8,6 +8,7 @@ use pgrx::pg_sys::{BOOLOID, Datum, INT8OID, VARCHAROID};
 use crate::call::{Answer, Call, Text, sql_functions};
 use crate::durability;
 use crate::namespace::{self, Use};
+use crate::postgres_version::DATABASE_ORDER;
 use crate::rows::Rows;
 use crate::spi::{Parameter, Spi, connected, text_datum};
 use crate::statements::Statement;
@@ -58,13 +59,12 @@ fn is_in_byte_order(spi: &Spi) -> bool {
         static BYTE_ORDER: OnceCell<bool> = const { OnceCell::new() };
     }
     let look_up = || {
-        spi.text_of(
-            "SELECT datcollate FROM pg_catalog.pg_database \
-             WHERE datname OPERATOR(pg_catalog.=) pg_catalog.current_database() \
-             AND datlocprovider OPERATOR(pg_catalog.=) 'c'",
-            &[],
-        )
-        .is_some_and(|collation| ["C", "POSIX", "C.UTF-8", "C.utf8"].contains(&collation.as_str()))
+        let sql = format!(
+            "SELECT {DATABASE_ORDER} FROM pg_catalog.pg_database \
+             WHERE datname OPERATOR(pg_catalog.=) pg_catalog.current_database()"
+        );
+        spi.text_of(&sql, &[])
+            .is_some_and(|collation| ["C", "POSIX", "C.UTF-8", "C.utf8"].contains(&collation.as_str()))
     };
     match BYTE_ORDER.with(|known| known.get().copied()) {
         Some(known) => known,

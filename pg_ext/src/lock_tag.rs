@@ -5,6 +5,7 @@ use std::ffi::c_int;
 use pgrx::pg_sys::{self, LOCKTAG};
 
 use crate::postgres_error::protect;
+use crate::postgres_version;
 
 /// How a lock is held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,7 +62,7 @@ pub fn acquire_for_transaction(tag: &LOCKTAG, mode: Mode) {
 /// Whether this session holds the lock in that mode.
 pub fn is_held(tag: &LOCKTAG, mode: Mode) -> bool {
     // SAFETY: looks into the session's own table of locks.
-    unsafe { pg_sys::LockHeldByMe(tag, mode.number()) }
+    unsafe { postgres_version::lock_is_held(tag, mode.number()) }
 }
 
 mod raw {

@@ -13,6 +13,7 @@ use pgrx::pg_sys;
 
 use crate::call::Text;
 use crate::postgres_error::protect;
+use crate::postgres_version::{acl_mode, schema_aclcheck, schema_ownercheck};
 use crate::registry::{check_once, find_once, is_registered, recorded_owner};
 use crate::store_objects::check_table;
 
@@ -65,17 +66,24 @@ impl Store {
             if now == store {
                 return Ok(store);
             }
-            check_usage(&now);
+            check_usage(&now)?;
             store = now;
         }
-        Err(Error::NamespaceDoesNotExist(Some(store.namespace.as_ref().to_owned())))
+        Err(missing(&store.namespace))
     }
 
-    /// Raises Postgres' error for a table that the caller may not use in this way.
+    /// Raises Postgres' error for a table that the caller may not use in this way. One that was dropped meanwhile is
+    /// found missing when it is locked.
     pub fn check_privileges(&self, usage: Use) {
         for &privilege in usage.privileges() {
-            // SAFETY: a catalog look-up.
-            let result = unsafe { pg_sys::pg_class_aclcheck(self.table, pg_sys::GetUserId(), privilege) };
+            let mut is_missing = false;
+            // SAFETY: a catalog look-up, which says that there is no such table instead of raising an error.
+            let result = unsafe {
+                pg_sys::pg_class_aclcheck_ext(self.table, pg_sys::GetUserId(), acl_mode(privilege), &mut is_missing)
+            };
+            if is_missing {
+                return;
+            }
             refuse(result, pg_sys::ObjectType::OBJECT_TABLE, "messages");
         }
     }
@@ -92,7 +100,7 @@ impl Use {
         .cast_signed()
     }
 
-    fn privileges(self) -> &'static [pg_sys::AclMode] {
+    fn privileges(self) -> &'static [u32] {
         match self {
             Self::Read => &[pg_sys::ACL_SELECT],
             Self::Write | Self::Import => &[pg_sys::ACL_SELECT, pg_sys::ACL_INSERT],
@@ -113,7 +121,7 @@ pub fn resolve(argument: Option<Text<'_>>) -> Result<Store> {
             None => find(namespace_name::DEFAULT)?,
         },
     };
-    check_usage(&store);
+    check_usage(&store)?;
     Ok(store)
 }
 
@@ -122,14 +130,17 @@ pub fn find(name: &str) -> Result<Store> {
     find_once(name, || look_up(name))
 }
 
+/// What is said of a store that is not there.
+fn missing(name: &str) -> Error {
+    if name == namespace_name::DEFAULT {
+        Error::DefaultStoreMissing
+    } else {
+        Error::NamespaceDoesNotExist(Some(name.to_owned()))
+    }
+}
+
 fn look_up(name: &str) -> Result<Store> {
-    let missing = || {
-        if name == namespace_name::DEFAULT {
-            Error::DefaultStoreMissing
-        } else {
-            Error::NamespaceDoesNotExist(Some(name.to_owned()))
-        }
-    };
+    let missing = || missing(name);
     let owner = match name {
         namespace_name::DEFAULT => None,
         name => Some(recorded_owner(name).ok_or_else(missing)?),
@@ -243,16 +254,27 @@ fn existing(oid: pg_sys::Oid) -> Option<pg_sys::Oid> {
 /// Raises Postgres' error for a schema that the caller may not use.
 ///
 /// The privilege is checked by name look-ups only, and a kept plan does none: so it is checked here, at each call.
-fn check_usage(store: &Store) {
+fn check_usage(store: &Store) -> Result<()> {
+    let none = pg_sys::Datum::null();
+    // SAFETY: a catalog look-up. What it has found stays known until something is locked: the next one raises no error
+    // of its own.
+    let exists = unsafe {
+        let schemas = pg_sys::SysCacheIdentifier::NAMESPACEOID.cast_signed();
+        pg_sys::SearchSysCacheExists(schemas, pg_sys::Datum::from(store.schema), none, none, none)
+    };
+    if !exists {
+        return Err(missing(&store.namespace));
+    }
     // SAFETY: a catalog look-up.
-    let result = unsafe { pg_sys::pg_namespace_aclcheck(store.schema, pg_sys::GetUserId(), pg_sys::ACL_USAGE) };
+    let result = unsafe { schema_aclcheck(store.schema, pg_sys::GetUserId(), pg_sys::ACL_USAGE) };
     refuse(result, pg_sys::ObjectType::OBJECT_SCHEMA, &store.namespace);
+    Ok(())
 }
 
 /// Raises Postgres' error for a schema that the caller does not own.
 pub fn check_ownership(schema: pg_sys::Oid, name: &str) {
     // SAFETY: a catalog look-up.
-    if !unsafe { pg_sys::pg_namespace_ownercheck(schema, pg_sys::GetUserId()) } {
+    if !unsafe { schema_ownercheck(schema, pg_sys::GetUserId()) } {
         refuse(pg_sys::AclResult::ACLCHECK_NOT_OWNER, pg_sys::ObjectType::OBJECT_SCHEMA, name);
     }
 }

@@ -5,9 +5,10 @@ use message_store_core::{Error, Result, message_id};
 use pgrx::pg_sys::{Datum, INT8OID, UUIDOID, VARCHAROID};
 
 use crate::call::{Answer, Call, Text, sql_functions};
+use crate::direct_scan;
 use crate::lock::lock_category_of;
 use crate::namespace::{self, Store, Use};
-use crate::spi::{LatestSnapshot, Parameter, connected};
+use crate::spi::{LatestSnapshot, Parameter, Spi, connected};
 use crate::statements::Statement;
 use crate::stream_heads;
 
@@ -37,23 +38,37 @@ fn remove(store: Store, stream_name: Option<Text<'_>>, last_to_go: Option<i64>) 
     let store = store.lock(Use::Remove)?;
     stream_heads::check(&store)?;
     lock_category_of(&store, stream_name);
-    let Some(last_to_go) = last_to_go else { return Ok(Some(Datum::from(0_i64))) };
-    let name = Parameter { kind: VARCHAROID, value: stream_name.map(|name| name.datum()) };
+    let (Some(stream_name), Some(last_to_go)) = (stream_name, last_to_go) else { return Ok(Some(Datum::from(0_i64))) };
+    let name = Parameter { kind: VARCHAROID, value: Some(stream_name.datum()) };
     let position = |position: i64| Parameter { kind: INT8OID, value: Some(Datum::from(position)) };
     let removed = connected(|spi| {
-        let last = Statement::StreamVersion.plan(spi, &store);
-        // As of now: the snapshot of a REPEATABLE READ transaction may be older.
-        let version = spi.bigint_at(&LatestSnapshot::push(), last, &[name]);
+        let version = last_position(spi, &store, stream_name);
         let removed = spi.count(Statement::Remove.plan(spi, &store), &[name, position(last_to_go)]);
         if let Some(version) = version
             && removed > 0
-            && spi.bigint_at(&LatestSnapshot::push(), last, &[name]).is_none()
         {
-            spi.run(Statement::KeepHead.plan(spi, &store), &[name, position(version)]);
+            match last_position(spi, &store, stream_name) {
+                None => spi.run(Statement::KeepHead.plan(spi, &store), &[name, position(version)]),
+                // By a trigger or by row security, and with them the stream would go on from there.
+                Some(left) if left < version => {
+                    let stream_name = String::from_utf8_lossy(stream_name.bytes()).into_owned();
+                    return Err(Error::VersionWouldGoBack { stream_name, version });
+                }
+                Some(_) => {}
+            }
         }
         Ok(removed)
     })?;
     Ok(Some(Datum::from(i64::try_from(removed).unwrap_or(i64::MAX))))
+}
+
+/// The position of the last message that the stream has, as of now: the snapshot of a REPEATABLE READ transaction may be
+/// older. One that row security hides from the caller counts where the table is not reached by statements alone.
+fn last_position(spi: &Spi, store: &Store, stream_name: Text<'_>) -> Option<i64> {
+    direct_scan::last_position_of_all(store, stream_name).unwrap_or_else(|| {
+        let name = Parameter { kind: VARCHAROID, value: Some(stream_name.datum()) };
+        spi.bigint_at(&LatestSnapshot::push(), Statement::StreamVersion.plan(spi, store), &[name])
+    })
 }
 
 /// `redact_message(id, namespace)`: 1.

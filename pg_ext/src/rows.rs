@@ -6,6 +6,7 @@ use pgrx::pg_sys;
 
 use crate::call::Call;
 use crate::postgres_error::protect;
+use crate::postgres_version;
 use crate::table_layout::column;
 
 /// The rows that a call answers with.
@@ -19,7 +20,7 @@ impl Rows {
         let fcinfo = call.fcinfo();
         // SAFETY: a call's fcinfo; where the caller does not take a set, this raises the usual error.
         unsafe {
-            protect(|| raw::InitMaterializedSRF(fcinfo, 0));
+            postgres_version::begin_rows(fcinfo);
             Self { result: (*fcinfo).resultinfo.cast() }
         }
     }
@@ -86,10 +87,9 @@ impl Drop for Receiver {
 mod raw {
     use std::ffi::c_char;
 
-    use pgrx::pg_sys::{DestReceiver, FunctionCallInfo, MemoryContext, TupleDesc, Tuplestorestate, bits32};
+    use pgrx::pg_sys::{DestReceiver, MemoryContext, TupleDesc, Tuplestorestate};
 
     unsafe extern "C-unwind" {
-        pub fn InitMaterializedSRF(fcinfo: FunctionCallInfo, flags: bits32);
         pub fn SetTuplestoreDestReceiverParams(
             receiver: *mut DestReceiver,
             store: *mut Tuplestorestate,

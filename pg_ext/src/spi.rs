@@ -300,7 +300,7 @@ fn parameter_list(parameters: &[Parameter]) -> pg_sys::ParamListInfo {
 
 /// Planner settings that leave only ordered index scans, for as long as it lives.
 ///
-/// What is switched off is not forbidden but made to look very dear, so that a plan which needs a sort all the same
+/// What is switched off is not forbidden but, up to Postgres 17, made to look very dear, so that a plan which needs a sort all the same
 /// would be compiled just in time, for longer than it runs (800 ms to list one stream): hence no `jit` either.
 pub fn narrow_planning() -> SettingGuard {
     SettingGuard::set(

@@ -21,6 +21,8 @@ use crate::spi::{Plan, Planning, Spi};
 pub enum Statement {
     /// The position of a stream's last message.
     StreamVersion,
+    /// The position of a stream's first message after a position.
+    PositionAfter,
     /// Adds a message.
     Insert,
     /// Adds the messages of a batch.
@@ -147,7 +149,7 @@ impl Statement {
             ],
             Self::AnyMessage | Self::MessageCount | Self::Categories => &[],
             Self::SetGlobalPosition => &[INT8OID],
-            Self::Remove | Self::KeepHead => &[VARCHAROID, INT8OID],
+            Self::PositionAfter | Self::Remove | Self::KeepHead => &[VARCHAROID, INT8OID],
             Self::Redact => &[UUIDOID],
             Self::RecordConsumerPosition => &[VARCHAROID, VARCHAROID, INT8OID, BOOLOID],
             Self::ConsumerPosition => &[VARCHAROID, VARCHAROID],
@@ -167,6 +169,11 @@ impl Statement {
             Self::StreamVersion => format!(
                 "SELECT position::pg_catalog.int8 FROM {messages} WHERE stream_name OPERATOR(pg_catalog.=) $1 \
                  ORDER BY position DESC LIMIT 1"
+            )
+            .into(),
+            Self::PositionAfter => format!(
+                "SELECT position::pg_catalog.int8 FROM {messages} WHERE stream_name OPERATOR(pg_catalog.=) $1 \
+                 AND position OPERATOR(pg_catalog.>) $2 ORDER BY position LIMIT 1"
             )
             .into(),
             Self::Insert => format!(

@@ -5,7 +5,7 @@ use std::ffi::{CStr, CString};
 use message_store_core::{Error, Result};
 use pgrx::pg_sys;
 
-use crate::namespace::relation_oid;
+use crate::namespace::{Store, relation_oid, relation_owner};
 use crate::setting_guard::SettingGuard;
 use crate::spi::Spi;
 
@@ -14,6 +14,8 @@ pub struct Relation {
     name: &'static str,
     kind: Kind,
     sql: &'static str,
+    /// What Message DB's role is granted on it in the default store.
+    granted: &'static str,
 }
 
 #[derive(PartialEq, Eq)]
@@ -24,32 +26,33 @@ enum Kind {
 }
 
 macro_rules! relation {
-    ($kind:ident $name:literal) => {
-        relation!($kind $name, $name)
+    ($kind:ident $name:literal, $granted:literal) => {
+        relation!($kind $name, $granted, $name)
     };
-    ($kind:ident $name:literal, $file:literal) => {
+    ($kind:ident $name:literal, $granted:literal, $file:literal) => {
         Relation {
             name: $name,
             kind: Kind::$kind,
             sql: include_str!(concat!("../../sql/postgres/store/", $file, ".sql")),
+            granted: $granted,
         }
     };
 }
 
 /// Every relation of a store, in the order in which they are created.
 const RELATIONS: [Relation; 12] = [
-    relation!(Table "messages", "table"),
-    relation!(Index "messages_id"),
-    relation!(Index "messages_stream"),
-    relation!(Index "messages_category"),
-    relation!(View "stream_summary"),
-    relation!(View "type_summary"),
-    relation!(View "stream_type_summary"),
-    relation!(View "type_stream_summary"),
-    relation!(View "category_type_summary"),
-    relation!(View "type_category_summary"),
-    relation!(Table "stream_heads"),
-    relation!(Table "consumer_positions"),
+    relation!(Table "messages", "SELECT, INSERT", "table"),
+    relation!(Index "messages_id", ""),
+    relation!(Index "messages_stream", ""),
+    relation!(Index "messages_category", ""),
+    relation!(View "stream_summary", "SELECT"),
+    relation!(View "type_summary", "SELECT"),
+    relation!(View "stream_type_summary", "SELECT"),
+    relation!(View "type_stream_summary", "SELECT"),
+    relation!(View "category_type_summary", "SELECT"),
+    relation!(View "type_category_summary", "SELECT"),
+    relation!(Table "stream_heads", "SELECT"),
+    relation!(Table "consumer_positions", "SELECT, INSERT, UPDATE"),
 ];
 
 /// The table of messages.
@@ -62,8 +65,6 @@ pub const SEQUENCE: &str = "messages_global_position_seq";
 pub const BY_STREAM: &CStr = c"message_store_append_lock_stream";
 /// Likewise, while they tell who listens.
 pub const NOTIFIES: &CStr = c"message_store_notify";
-
-const ROLE_GRANTS: &str = include_str!("../../sql/postgres/store/role_grants.sql");
 
 /// Creates what is missing of the store in a schema, and says what that was.
 pub fn create_missing(spi: &Spi, schema: &str, oid: pg_sys::Oid) -> Result<Vec<&'static Relation>> {
@@ -109,10 +110,34 @@ pub fn drop_store(spi: &Spi, schema: &str, cascade: bool) {
     spi.script(&format!("DROP SCHEMA \"{schema}\""));
 }
 
-/// Grants Message DB's role what it has there, on the default store.
-pub fn grant_to_role(spi: &Spi, schema: &str) {
+/// Gives the views of an adopted Message DB this project's text, and returns them. They are members of the extension that
+/// is being created; what is granted on them stays.
+pub fn replace_adopted_views(spi: &Spi, schema: &str, oid: pg_sys::Oid) -> Vec<&'static Relation> {
+    let is_member = |view: pg_sys::Oid| {
+        // SAFETY: reads the backend's state and the catalog.
+        unsafe {
+            let extension = pg_sys::getExtensionOfObject(pg_sys::RelationRelationId, view);
+            extension != pg_sys::InvalidOid && extension == pg_sys::CurrentExtensionObject
+        }
+    };
     let _settings = search_path(schema);
-    spi.script(ROLE_GRANTS);
+    let adopted = RELATIONS
+        .iter()
+        .filter(|relation| relation.kind == Kind::View && relation_oid(relation.name, oid).is_some_and(is_member));
+    adopted.inspect(|view| spi.script(view.sql)).collect()
+}
+
+/// Grants Message DB's role what it has there on what was created of the default store.
+pub fn grant_to_role(spi: &Spi, schema: &str, created: &[&Relation]) {
+    let grant = |granted: &str, on: &str, name: &str| {
+        spi.script(&format!("GRANT {granted} ON {on} \"{schema}\".{name} TO message_store"));
+    };
+    for relation in created.iter().filter(|relation| !relation.granted.is_empty()) {
+        grant(relation.granted, "TABLE", relation.name);
+        if relation.name == MESSAGES {
+            grant("USAGE, SELECT", "SEQUENCE", SEQUENCE);
+        }
+    }
 }
 
 /// Makes what an installation has just created independent of the extension.
@@ -160,17 +185,35 @@ pub fn check_table(schema: &str, oid: pg_sys::Oid) -> Result<()> {
     if !kind.is_ok_and(|kind| [pg_sys::RELKIND_RELATION, pg_sys::RELKIND_PARTITIONED_TABLE].contains(&kind)) {
         return Err(refused());
     }
-    for (number, (name, kind)) in (1..).zip(COLUMNS) {
-        // SAFETY: catalog look-ups of an attribute that may be missing: then the name is null.
-        let fits = unsafe {
-            let found = pg_sys::get_attname(table, number, true);
-            !found.is_null() && CStr::from_ptr(found) == name && pg_sys::get_atttype(table, number) == kind
-        };
-        if !fits {
-            return Err(refused());
-        }
+    if has_columns(table, &COLUMNS) { Ok(()) } else { Err(refused()) }
+}
+
+/// Refuses a table of a store other than `messages` that does not begin with these columns, or is not its owner's: it
+/// could run somebody's code with the rights of whoever uses it. Without the table an earlier release has made the store.
+pub fn check_table_beside(store: &Store, name: &str, columns: &[(&CStr, pg_sys::Oid)]) -> Result<()> {
+    let namespace = || store.namespace.as_ref().to_owned();
+    let table = relation_oid(name, store.schema).ok_or_else(|| Error::NamespaceIsIncomplete(namespace()))?;
+    // SAFETY: a catalog look-up.
+    let kind = u8::try_from(unsafe { pg_sys::get_rel_relkind(table) });
+    if kind != Ok(pg_sys::RELKIND_RELATION) || !has_columns(table, columns) {
+        return Err(Error::NotAMessageStore(namespace()));
     }
-    Ok(())
+    if relation_owner(table) == relation_owner(store.table) {
+        Ok(())
+    } else {
+        Err(Error::NamespaceOwnerChanged(namespace()))
+    }
+}
+
+/// Whether a table begins with these columns.
+fn has_columns(table: pg_sys::Oid, columns: &[(&CStr, pg_sys::Oid)]) -> bool {
+    (1..).zip(columns).all(|(number, (name, kind))| {
+        // SAFETY: catalog look-ups of an attribute that may be missing: then the name is null.
+        unsafe {
+            let found = pg_sys::get_attname(table, number, true);
+            !found.is_null() && CStr::from_ptr(found) == *name && pg_sys::get_atttype(table, number) == *kind
+        }
+    })
 }
 
 /// A search_path of one schema, for as long as it lives.

@@ -4,19 +4,45 @@
 //! stream, or read it, may know its version. As long as nothing was ever removed from the store the table has no page,
 //! and finding that out is all that a look costs.
 
+use std::cell::{Cell, RefCell};
+use std::collections::{HashMap, HashSet};
+
 use message_store_core::{Error, Result};
 use pgrx::pg_sys::{self, Datum, Oid};
 
 use crate::namespace::{Store, relation_oid};
+use crate::store_objects;
 
 const TABLE: &str = "stream_heads";
 /// The columns by their numbers.
 const STREAM_NAME: i16 = 1;
 const POSITION: i32 = 2;
 
-/// Refuses a store that has no such table, as one that an earlier release has made.
+/// Tables that were found, and the indexes that are their primary keys.
+#[derive(Default)]
+struct Found {
+    by_schema: HashMap<Oid, (Oid, Oid)>,
+    relations: HashSet<Oid>,
+}
+
+thread_local! {
+    static FOUND: RefCell<Found> = RefCell::default();
+    /// Counts the changes that were heard of.
+    static CHANGES: Cell<u64> = const { Cell::new(0) };
+    static LISTENING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// How many tables are kept before all are looked for anew.
+const MAX_KEPT: usize = 16_384;
+
+/// Refuses a store whose table nobody should write to.
 pub fn check(store: &Store) -> Result<()> {
-    table(store)?.map(drop).ok_or_else(|| Error::NamespaceIsIncomplete(store.namespace.as_ref().to_owned()))
+    table(store)?;
+    store_objects::check_table_beside(
+        store,
+        TABLE,
+        &[(c"stream_name", pg_sys::TEXTOID), (c"position", pg_sys::INT8OID)],
+    )
 }
 
 /// The version that a stream had when its last message was removed, as of now; `None` when none ever was.
@@ -40,9 +66,47 @@ pub fn is_any(store: &Store) -> Result<bool> {
     }
 }
 
+/// The table and its primary key, kept until one of them changes.
+fn table(store: &Store) -> Result<Option<(Oid, Oid)>> {
+    let kept = FOUND.with_borrow(|found| found.by_schema.get(&store.schema).copied());
+    if kept.is_some() {
+        return Ok(kept);
+    }
+    if !LISTENING.replace(true) {
+        // SAFETY: the callback lives as long as the backend.
+        unsafe { pg_sys::CacheRegisterRelcacheCallback(Some(forget), Datum::null()) };
+    }
+    let changes = CHANGES.get();
+    let found = look_for(store)?;
+    if let Some((table, index)) = found
+        && changes == CHANGES.get()
+    {
+        FOUND.with_borrow_mut(|found| {
+            if found.by_schema.len() >= MAX_KEPT {
+                *found = Found::default();
+            }
+            found.by_schema.insert(store.schema, (table, index));
+            found.relations.extend([table, index]);
+        });
+    }
+    Ok(found)
+}
+
+/// Postgres calls it with the OID of a changed relation, or with none when any may have changed. It must not fail.
+unsafe extern "C-unwind" fn forget(_argument: Datum, changed: Oid) {
+    CHANGES.set(CHANGES.get() + 1);
+    FOUND.with(|found| {
+        if let Ok(mut found) = found.try_borrow_mut()
+            && (changed == pg_sys::InvalidOid || found.relations.contains(&changed))
+        {
+            *found = Found::default();
+        }
+    });
+}
+
 /// The table and its primary key, once it is certain that they are what they should be: whoever owns a schema could put
 /// anything there.
-fn table(store: &Store) -> Result<Option<(Oid, Oid)>> {
+fn look_for(store: &Store) -> Result<Option<(Oid, Oid)>> {
     let Some(table) = relation_oid(TABLE, store.schema) else { return Ok(None) };
     let refused = || Error::NotAMessageStore(store.namespace.as_ref().to_owned());
     let index = relation_oid("stream_heads_pkey", store.schema).ok_or_else(refused)?;

@@ -12,6 +12,7 @@ use message_store_core::namespace_option::AppendLock;
 use pgrx::pg_sys::{self, Oid};
 
 use crate::namespace::{Store, schema_oid};
+use crate::postgres_version::{attributes, has_no_null};
 use crate::settings;
 use crate::store_objects::{BY_STREAM, NOTIFIES};
 
@@ -46,6 +47,8 @@ pub enum Index {
 /// What the direct paths may rely on.
 #[derive(Debug, Clone, Copy)]
 pub struct Layout {
+    /// Whether its indexes lead to all of its rows.
+    is_whole: bool,
     /// Whether rows may be read past the executor.
     readable: bool,
     /// The usable indexes, in the order in which Postgres keeps them.
@@ -75,6 +78,12 @@ impl Layout {
     pub fn index(&self, wanted: Index) -> Option<Oid> {
         let found = self.indexes.iter().flatten().find(|(index, _)| *index == wanted);
         found.filter(|_| self.readable && settings::direct_access()).map(|(_, oid)| *oid)
+    }
+
+    /// The index to look for any message by, one that row security hides from the caller included: never to show it.
+    pub fn index_of_all(&self, wanted: Index) -> Option<Oid> {
+        let found = self.indexes.iter().flatten().find(|(index, _)| *index == wanted);
+        found.filter(|_| self.is_whole).map(|(_, oid)| *oid)
     }
 
     /// How rows may be added past the executor.
@@ -145,7 +154,8 @@ fn look(table: Oid) -> Layout {
         let is_heap = class.relkind.cast_unsigned() == pg_sys::RELKIND_RELATION
             && class.relam == pg_sys::HEAP_TABLE_AM_OID
             && has_plain_columns(relation);
-        let readable = is_heap && !class.relrowsecurity && !class.relhassubclass;
+        let is_whole = is_heap && !class.relhassubclass;
+        let readable = is_whole && !class.relrowsecurity;
         let is_self_contained = is_heap
             && !class.relrowsecurity
             && adds_nothing(relation)
@@ -156,6 +166,7 @@ fn look(table: Oid) -> Layout {
         let takes_rows = readable && is_self_contained && !class.relispartition;
         let insert = (takes_rows && found.len() == 4 && usable().count() == 4).then(|| insert(relation, &found));
         let layout = Layout {
+            is_whole,
             readable,
             indexes: slots,
             insert: insert.flatten(),
@@ -168,31 +179,23 @@ fn look(table: Oid) -> Layout {
     }
 }
 
-/// # Safety
-/// The relation must be open.
-unsafe fn attributes<'a>(relation: pg_sys::Relation) -> &'a [pg_sys::FormData_pg_attribute] {
-    // SAFETY: a descriptor has as many attributes as it says.
-    unsafe {
-        let descriptor = (*relation).rd_att;
-        let count = usize::try_from((*descriptor).natts).unwrap_or(0);
-        (*descriptor).attrs.as_slice(count)
-    }
-}
-
-/// Whether the columns have types without a modifier, text compares by its bytes, and only data and metadata can be
-/// NULL.
+/// Whether the columns have types without a modifier and are stored, text compares by its bytes, and only data and
+/// metadata can be NULL.
 ///
 /// # Safety
 /// The relation must be open.
 unsafe fn has_plain_columns(relation: pg_sys::Relation) -> bool {
     // SAFETY: as the caller's.
-    let columns = unsafe { attributes(relation) };
-    columns.len() >= column::COUNT
-        && columns.iter().take(column::COUNT).all(|column| {
-            column.atttypmod == -1
-                && [pg_sys::InvalidOid, pg_sys::DEFAULT_COLLATION_OID].contains(&column.attcollation)
-                && (column.attnotnull || [column::DATA, column::METADATA].contains(&column.attnum))
-        })
+    unsafe {
+        let columns = attributes(relation);
+        columns.len() >= column::COUNT
+            && columns.iter().take(column::COUNT).all(|column| {
+                column.atttypmod == -1
+                    && column.attgenerated == 0
+                    && [pg_sys::InvalidOid, pg_sys::DEFAULT_COLLATION_OID].contains(&column.attcollation)
+                    && (has_no_null(relation, column) || [column::DATA, column::METADATA].contains(&column.attnum))
+            })
+    }
 }
 
 /// Whether the executor would add nothing to a row of the store's eight columns: no column more, no generated one, no

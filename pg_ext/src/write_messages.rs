@@ -1,7 +1,7 @@
 //! `write_messages`.
 
 use message_store_core::batch::{NewMessage, NewMessageReader};
-use message_store_core::{Error, Result};
+use message_store_core::{Error, Result, expected_version};
 use pgrx::pg_sys::{self, Datum, INT8OID, VARCHAROID};
 use uuid::Uuid;
 
@@ -29,8 +29,7 @@ fn write_messages(call: &Call<'_>) -> Result<Answer> {
     let version = version_to_write_after(&store, stream_name)?;
     let position = write::next_position(stream_name, version, call.int8(2))?;
     let ids = messages.iter().map(|message| message.message.id()).collect::<Result<Vec<_>>>()?;
-    let count = i64::try_from(messages.len()).unwrap_or(i64::MAX);
-    position.checked_add(count).ok_or(Error::PositionOutOfRange)?;
+    expected_version::check_room(position, messages.len())?;
     let global_positions = insert(&store, stream_name, position, &ids, &messages)?;
     if global_positions.len() != ids.len() {
         return Err(Error::MessagesKeptBack { given: ids.len(), written: global_positions.len() });

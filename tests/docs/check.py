@@ -12,9 +12,12 @@ A page's examples are its fenced blocks. They run in the order of the page:
     ```sql sqlite      in one sqlite3 shell of the page, on the file bank.db
     ```python          by python3, in a process of its own
     ```sh message-store    by sh, with the program message-store
+    ```sh postgres         by sh, in between the page's psql blocks, with Postgres' programs and message-store
     ```text            right below one of them: the output that it must have
+    ```LANGUAGE path/to/file    is that file of the repository, which a test runs
 
-The tests that docs/guarantees.md names must exist.
+The tests that docs/guarantees.md names must exist, as must the pages and headings that any page links to, and
+docs/reference.md must have what the catalogs of both engines have (catalogs.py).
 
 A block without a text block below it may print what it likes, but no error. Every other block is left alone. The
 SQLite ones and those of the program run in a folder of their own that has cargo's target folder in it; without the
@@ -38,9 +41,17 @@ import sys
 import tempfile
 from contextlib import contextmanager
 
+import catalogs
+
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PAGES = ["README.md"]
-PAGES += [f"docs/{page}.md" for page in ("reference", "namespaces", "concurrency", "consumers", "retention", "differences", "cli")]
+PAGES += [
+    f"docs/{page}.md"
+    for page in (
+        "concepts", "reference", "postgres", "namespaces", "concurrency", "consumers", "retention", "operations",
+        "differences", "cli", "migration",
+    )
+]
 # Of the Postgres that has the extension.
 PG_BIN = os.environ.get("PG_BIN", "/usr/lib/postgresql/15/bin")
 TARGET = os.environ.get("CARGO_TARGET_DIR", os.path.join(REPOSITORY, "target"))
@@ -59,7 +70,16 @@ PLACEHOLDERS = [
     (re.compile(r'"xxh3":"[0-9a-f]{16}"'), '"xxh3":"<digest>"'),
 ]
 FAILED = re.compile(r"^(ERROR|FATAL|PANIC|Runtime error|Parse error|Traceback|\(the session ended)", re.MULTILINE)
-RUN_BY = {"sql": "psql", "sql psql": "psql", "sql sqlite": "sqlite3", "python": "python3", "sh message-store": "sh"}
+RUN_BY = {
+    "sql": "psql",
+    "sql psql": "psql",
+    "sh postgres": "psql",
+    "sql sqlite": "sqlite3",
+    "python": "python3",
+    "sh message-store": "sh",
+}
+# The options of an example that is a program for the shell, in a session of psql.
+SHELL = ["sh"]
 
 
 class Example:
@@ -67,6 +87,8 @@ class Example:
 
     def __init__(self, page, program, options, code, shown):
         self.page, self.program, self.options, self.code, self.shown = page, program, options, code, shown
+        # What its session is given.
+        self.text = code
         self.found = None
 
 
@@ -77,7 +99,8 @@ def examples(page):
         program = RUN_BY.get(" ".join(words[:2]))
         if program:
             is_output = after and after[1].strip() == "text" and not page[block.end() : after.start()].strip()
-            yield Example(page, program, words[2:], block[2], after.span(2) if is_output else None)
+            options = SHELL if words[0] == "sh" else words[2:]
+            yield Example(page, program, options, block[2], after.span(2) if is_output else None)
 
 
 @contextmanager
@@ -109,7 +132,7 @@ def run_together(command, all_examples, echo, **options):
     """Runs a session of several examples; after each it prints a line of its own."""
     if not all_examples:
         return
-    text = "".join(f"{example.code}\n{echo}\n" for example in all_examples)
+    text = "".join(f"{example.text}\n{echo}\n" for example in all_examples)
     parts = output_of(command, input=text, **options).split(END + "\n")
     for example, part in zip(all_examples, parts + ["(the session ended)"] * len(all_examples)):
         example.found = part
@@ -118,12 +141,22 @@ def run_together(command, all_examples, echo, **options):
 def run_psql(all_examples):
     if not all_examples:
         return
-    with server() as environment:
+    with server() as environment, tempfile.TemporaryDirectory() as folder:
         database = f"docs_{os.getpid()}"
         psql = [os.path.join(PG_BIN, "psql"), "-X", "-v", "ON_ERROR_STOP=0"]
         administer = [*psql, "-q", "-d", "postgres", "-c"]
         subprocess.run([*administer, f"CREATE DATABASE {database}"], env=environment, check=True)
-        run_together([*psql, *all_examples[0].options, "-d", database], all_examples, f"\\echo {END}", env=environment)
+        for number, example in enumerate(all_examples):
+            if example.options == SHELL:
+                with open(os.path.join(folder, f"{number}.sh"), "w") as file:
+                    file.write(example.code)
+                example.text = f"\\! sh {number}.sh 2>&1"
+        options = [option for option in all_examples[0].options if option != SHELL[0]]
+        path = os.pathsep.join([PG_BIN, *PROGRAMS, os.environ["PATH"]])
+        # The programs that a page calls find its database as psql does.
+        in_page = {**environment, "PATH": path, "PGDATABASE": database}
+        command = ["stdbuf", "-oL", *psql, *options]
+        run_together(command, all_examples, f"\\echo {END}", env=in_page, cwd=folder)
         if "PGHOST" in os.environ:
             subprocess.run([*administer, f"DROP DATABASE {database}"], env=environment, check=True)
     for example in all_examples:
@@ -212,6 +245,70 @@ def check(name, write):
     return agree, differ, left_out
 
 
+def differences_of_reference():
+    """Where docs/reference.md and the catalogs of the engines disagree."""
+    with open(os.path.join(REPOSITORY, "docs", "reference.md")) as file:
+        page = file.read()
+    with server() as environment:
+        database = f"docs_{os.getpid()}_catalog"
+        psql = [os.path.join(PG_BIN, "psql"), "-X", "-q", "-At", "-F", "\t", "-v", "ON_ERROR_STOP=1"]
+
+        def run(sql, database=database):
+            command = [*psql, "-d", database, "-c", sql]
+            return subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True).stdout
+
+        def query(sql):
+            rows = run(f"SET search_path = message_store; {sql}").splitlines()
+            return [row.split("\t") for row in rows]
+
+        run(f"CREATE DATABASE {database}", "postgres")
+        run("CREATE EXTENSION message_store")
+        yield from catalogs.in_postgres(page, query)
+        if "PGHOST" in os.environ:
+            run(f"DROP DATABASE {database}", "postgres")
+    if os.path.exists(LIBRARY):
+        yield from catalogs.in_sqlite(page, LIBRARY)
+
+
+def other_files():
+    """The blocks that are said to be a file of the repository, and are not."""
+    for name in PAGES:
+        with open(os.path.join(REPOSITORY, name)) as file:
+            page = file.read()
+        for block in FENCE.finditer(page):
+            words = block[1].split()
+            if len(words) == 2 and "/" in words[1]:
+                with open(os.path.join(REPOSITORY, words[1])) as file:
+                    if file.read() != block[2]:
+                        yield f"{words[1]}, in {name}"
+
+
+def without_blocks(name):
+    with open(os.path.join(REPOSITORY, name)) as file:
+        return FENCE.sub("", file.read())
+
+
+def anchors(name):
+    """What a page's headings are linked to by."""
+    for heading in re.findall(r"^#+ (.*)$", without_blocks(name), re.MULTILINE):
+        text = re.sub(r"\[(.*?)\]\(.*?\)", r"\1", heading).lower()
+        yield re.sub(r"[^\w\- ]", "", text).replace(" ", "-")
+
+
+def broken_links():
+    """The links from page to page that lead nowhere."""
+    pages = [name for name in os.listdir(REPOSITORY) if name.endswith(".md")]
+    pages += [os.path.join("docs", name) for name in os.listdir(os.path.join(REPOSITORY, "docs")) if name.endswith(".md")]
+    for name in sorted(pages):
+        for link in re.findall(r"\]\(([^)\s]*)\)", without_blocks(name)):
+            path, _, anchor = link.partition("#")
+            if "://" in path or (path and not path.endswith(".md")):
+                continue
+            page = os.path.normpath(os.path.join(os.path.dirname(name), path)) if path else name
+            if not os.path.exists(os.path.join(REPOSITORY, page)) or (anchor and anchor not in anchors(page)):
+                yield f"{link}, in {name}"
+
+
 def missing_tests():
     """The tests that the page of guarantees names and that are not there."""
     with open(os.path.join(REPOSITORY, "docs", "guarantees.md")) as file:
@@ -241,8 +338,17 @@ def main(arguments):
     missing = list(missing_tests())
     for test in missing:
         print(f"MISSING, and named in docs/guarantees.md: {test}")
+    broken = list(broken_links())
+    for link in broken:
+        print(f"LEADS NOWHERE: {link}")
+    wrong = list(differences_of_reference()) if pages == PAGES else []
+    for difference in wrong:
+        print(f"WRONG in docs/reference.md: {difference}")
+    others = list(other_files())
+    for file in others:
+        print(f"DIFFERS from the file: {file}")
     print(f"{agree} examples agree, {differ} differ, {left_out} left out")
-    return 1 if differ or missing else 0
+    return 1 if differ or missing or broken or others or wrong else 0
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 //! What a store's schema consists of, in the form of `golden/catalog.json`.
 
-use crate::Store;
+use crate::{Session, Store};
 use serde_json::{Value, json};
 
 const SECTIONS: [(&str, &str); 6] = [
@@ -22,4 +22,10 @@ pub fn read(store: &Store) -> Value {
         catalog[section] = serde_json::from_str(&text.expect("JSON")).expect("JSON");
     }
     catalog
+}
+
+/// Every object of these schemas, in words that are the same in each version of Postgres.
+pub fn objects(session: &mut Session, schemas: &[&str]) -> Vec<Vec<Option<String>>> {
+    let schemas = format!("'{{{}}}'::text[]", schemas.join(","));
+    session.rows(&include_str!("catalog/objects.sql").replace("$1", &schemas))
 }

@@ -37,6 +37,48 @@ impl Crash {
     }
 }
 
+/// A disk of its own, so small that it can be filled, and what of the cluster is on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SmallDisk {
+    /// An empty folder for a tablespace, [`Cluster::tablespace_folder`].
+    Tablespace,
+    /// The write-ahead log.
+    Log,
+}
+
+impl SmallDisk {
+    fn size(self) -> &'static str {
+        match self {
+            SmallDisk::Tablespace => "24m",
+            SmallDisk::Log => "96m",
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            SmallDisk::Tablespace => "tablespace",
+            SmallDisk::Log => "log",
+        }
+    }
+
+    /// Whether this process may mount one.
+    pub fn is_possible() -> bool {
+        let mount = "mount -t tmpfs -o size=1m tmpfs /mnt";
+        let tried = Command::new("unshare").args(["--mount", "sh", "-c", mount]).stderr(Stdio::null()).status();
+        tried.is_ok_and(|status| status.success()) && id(&["-u"]) == 0
+    }
+}
+
+/// Mounts the disk where only this script and what it starts see it, so that it is gone with them.
+const ON_SMALL_DISK: &str = r#"
+    dir=$1 size=$2
+    shift 2
+    mkdir "$dir/small" && mount -t tmpfs -o "size=$size,mode=0777" tmpfs "$dir/small" || exit 1
+    "$@"
+    umount "$dir/small"
+    rm -rf "$dir"
+"#;
+
 /// The running script, which has said so on its output.
 struct Supervisor {
     script: Child,
@@ -69,18 +111,38 @@ impl Cluster {
     /// Starts a cluster with `settings` (`name=value`) on top of the usual ones, and those of the environment's
     /// `MESSAGE_STORE_SETTINGS` (divided by commas or ends of lines) on top of them.
     pub fn start(settings: &[&str]) -> Cluster {
-        Cluster::start_as(settings, None)
+        Cluster::start_as(settings, None, None, None)
+    }
+
+    /// The same with a part of it on a small disk.
+    pub fn start_on_small_disk(settings: &[&str], disk: SmallDisk) -> Cluster {
+        Cluster::start_as(settings, None, Some(disk), None)
     }
 
     /// Starts a hot standby that follows this cluster.
     pub fn standby(&self) -> Cluster {
-        Cluster::start_as(&["fsync=off", "shared_buffers=16MB", "hot_standby=on"], Some(self))
+        Cluster::start_as(&["fsync=off", "shared_buffers=16MB", "hot_standby=on"], Some(self), None, None)
     }
 
-    fn start_as(settings: &[&str], primary: Option<&Cluster>) -> Cluster {
+    /// Starts a cluster of an older Postgres, whose programs are in that folder; [`Cluster::upgrade`] ends its past.
+    pub fn start_older(older: &Path) -> Cluster {
+        Cluster::start_as(&["fsync=off", "shared_buffers=16MB"], None, None, Some(older))
+    }
+
+    /// Stops a cluster of an older Postgres, upgrades it by pg_upgrade, and starts it with the Postgres of the tests.
+    pub fn upgrade(&self) {
+        self.tell(b"upgrade\n");
+    }
+
+    fn start_as(
+        settings: &[&str],
+        primary: Option<&Cluster>,
+        disk: Option<SmallDisk>,
+        older: Option<&Path>,
+    ) -> Cluster {
         // Not the configured temporary folder: a socket's path may be 107 bytes long.
         let folder = tempfile::Builder::new().prefix("mst-").tempdir_in("/tmp").expect("a temporary folder").keep();
-        let mut command = as_server_user(&folder, "sh");
+        let mut command = as_server_user(&folder, "sh", disk);
         command.args(["-c", SUPERVISOR, "cluster"]).arg(&folder).arg(postgres_binaries::directory());
         let everywhere = std::env::var("MESSAGE_STORE_SETTINGS").unwrap_or_default();
         let everywhere = everywhere.split([',', '\n']).map(str::trim).filter(|setting| !setting.is_empty());
@@ -88,6 +150,7 @@ impl Cluster {
         // Of its own process group, so that Ctrl-C ends the tests, and their end stops the cluster in good order.
         command.process_group(0).current_dir("/").env("RUST_BACKTRACE", "1").env("LC_ALL", "C.UTF-8");
         command.env("STANDBY_OF", primary.map_or(Path::new(""), |primary| &primary.folder));
+        command.env("SMALL_DISK", disk.map_or("", SmallDisk::name)).env("OLDER", older.unwrap_or(Path::new("")));
         let mut script = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("sh");
         let output = BufReader::new(script.stdout.take().expect("a pipe"));
         let mut supervisor = Supervisor { script, output };
@@ -97,15 +160,57 @@ impl Cluster {
 
     /// Ends every process of the cluster at once, and starts it again: it recovers from what had been flushed.
     pub fn crash(&self, way: Crash) {
+        self.tell(way.line());
+    }
+
+    fn tell(&self, line: &[u8]) {
         let mut supervisor = self.supervisor.lock().unwrap_or_else(|e| e.into_inner());
         let supervisor = supervisor.as_mut().expect("a running cluster");
-        supervisor.script.stdin.as_mut().expect("a pipe").write_all(way.line()).expect("a line written");
+        supervisor.script.stdin.as_mut().expect("a pipe").write_all(line).expect("a line written");
         supervisor.wait_until_ready();
+    }
+
+    /// Starts it where it has stopped by itself.
+    pub fn start_again(&self) {
+        self.tell(b"start\n");
+    }
+
+    /// Leaves no room on the small disk.
+    pub fn fill_disk(&self) {
+        let mut ballast = std::fs::File::create(self.ballast()).expect("a file");
+        let full = loop {
+            if let Err(error) = ballast.write_all(&[0; 4096]) {
+                break error;
+            }
+        };
+        assert_eq!(full.kind(), std::io::ErrorKind::StorageFull, "{full}");
+    }
+
+    /// Takes away what [`Cluster::fill_disk`] has written.
+    pub fn make_room(&self) {
+        std::fs::remove_file(self.ballast()).expect("room");
+    }
+
+    /// On the small disk, as the server sees it.
+    pub fn tablespace_folder(&self) -> PathBuf {
+        self.folder.join("small/tablespace")
+    }
+
+    fn ballast(&self) -> PathBuf {
+        let supervisor = self.supervisor.lock().unwrap_or_else(|e| e.into_inner());
+        let script = supervisor.as_ref().expect("a running cluster").script.id();
+        let folder = self.folder.strip_prefix("/").expect("an absolute path");
+        Path::new("/proc").join(script.to_string()).join("root").join(folder).join("small/ballast")
     }
 
     /// The folder that holds the socket.
     pub fn socket_folder(&self) -> &Path {
         &self.folder
+    }
+
+    /// The server's log.
+    pub fn log(&self) -> PathBuf {
+        self.folder.join("log")
     }
 
     /// A connection to `database` as `role`; the rest of [`postgres::Config`] is the caller's.
@@ -153,12 +258,20 @@ impl Drop for Cluster {
 }
 
 /// `program` as a user that Postgres agrees to run as: the current one, or `postgres` where that is root.
-fn as_server_user(folder: &Path, program: &str) -> Command {
+/// On a small disk, where one is asked for, which takes root.
+pub(crate) fn as_server_user(folder: &Path, program: &str, disk: Option<SmallDisk>) -> Command {
     if id(&["-u"]) != 0 {
         return Command::new(program);
     }
     chown(folder, Some(id(&["-u", "postgres"])), Some(id(&["-g", "postgres"]))).expect("chown");
-    let mut command = Command::new("runuser");
+    let mut command = match disk {
+        Some(disk) => {
+            let mut command = Command::new("unshare");
+            command.args(["--mount", "sh", "-c", ON_SMALL_DISK, "disk"]).arg(folder).args([disk.size(), "runuser"]);
+            command
+        }
+        None => Command::new("runuser"),
+    };
     command.args(["-u", "postgres", "--", program]);
     command
 }

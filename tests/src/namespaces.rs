@@ -1,6 +1,6 @@
 //! Namespaces and roles for tests, under names of their own: roles belong to the cluster, which tests share.
 
-use crate::{Outcome, Session, Store, Target};
+use crate::{Failure, Outcome, Session, Store, Target};
 
 /// A role of this store's database that may connect and nothing else. Its name is a namespace's, too.
 pub fn role(store: &Store, name: &str) -> String {
@@ -76,4 +76,26 @@ pub fn tenants() -> Tenants {
 /// Makes the functions found by their bare names, wherever the store is looked for first.
 pub fn path(namespace: &str) -> String {
     format!("\"{namespace}\", message_store, public")
+}
+
+/// A message to a stream of a namespace.
+pub fn write(namespace: &str, stream: &str) -> String {
+    format!("SELECT message_store.write_message(NULL, '{stream}', 'T', '{{}}', NULL, NULL, '{namespace}')")
+}
+
+/// That a failure is one of the store's own, with this message and nothing else to say.
+pub fn assert_own_error(failure: &Failure, message: &str) {
+    failure.assert_clean();
+    assert_eq!((failure.sqlstate.as_str(), failure.message.as_str()), ("P0001", message));
+    assert_eq!((&failure.detail, &failure.hint), (&None, &None));
+}
+
+/// Runs what must fail with an error of the store's own, with this message.
+pub fn error(session: &mut Session, sql: &str, message: &str) {
+    assert_own_error(&session.error(sql), message);
+}
+
+/// Whether there is a schema of that name.
+pub fn schema_exists(session: &mut Session, name: &str) -> bool {
+    session.number(&format!("SELECT count(*) FROM pg_namespace WHERE nspname = '{name}'")) == 1
 }

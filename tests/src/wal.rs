@@ -108,9 +108,10 @@ impl HeldFlush {
                 session
             });
             let held = HeldFlush { backend, flushing: Some(flushing) };
+            // Postgres 17 and later spell them WalWrite and WalSync.
             let flushes = format!(
                 "SELECT count(*) FROM pg_stat_activity WHERE pid = {backend}
-                 AND wait_event_type = 'IO' AND wait_event IN ('WALWrite', 'WALSync')"
+                 AND wait_event_type = 'IO' AND lower(wait_event) IN ('walwrite', 'walsync')"
             );
             let mut flushes = || watcher.number(&flushes) == 1;
             while !held.has_ended() {

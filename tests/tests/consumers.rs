@@ -12,13 +12,37 @@ fn kills() -> usize {
     if std::env::var_os("MESSAGE_STORE_LONG").is_some() { 20 } else { 5 }
 }
 
-fn consumer(store: &Store, member: usize, size: usize, once: bool) -> Child {
-    let mut python = Command::new(dependencies().join("python/bin/python"));
-    python.arg("-B").arg(concat!(env!("CARGO_MANIFEST_DIR"), "/consumers/projection.py"));
-    python.arg(store.cluster.socket_folder()).arg(&store.database);
-    python.args([format!("totals-{member}"), member.to_string(), size.to_string()]);
-    python.args(once.then_some("once")).stdout(Stdio::piped());
-    python.spawn().expect("python; `make setup` makes it")
+/// The programs that `docs/consumers.md` shows.
+#[derive(Clone, Copy, Debug)]
+enum Program {
+    Python,
+    Node,
+}
+
+impl Program {
+    fn command(self) -> Command {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/consumers");
+        match self {
+            Program::Python => {
+                let mut python = Command::new(dependencies().join("python/bin/python"));
+                python.arg("-B").arg(format!("{folder}/projection.py"));
+                python
+            }
+            Program::Node => {
+                let mut node = Command::new("node");
+                node.env("NODE_PATH", dependencies().join("node/node_modules")).arg(format!("{folder}/projection.js"));
+                node
+            }
+        }
+    }
+}
+
+fn consumer(program: Program, store: &Store, member: usize, size: usize, once: bool) -> Child {
+    let mut command = program.command();
+    command.arg(store.cluster.socket_folder()).arg(&store.database);
+    command.args([format!("totals-{member}"), member.to_string(), size.to_string()]);
+    command.args(once.then_some("once")).stdout(Stdio::piped());
+    command.spawn().expect("a consumer; `make setup` installs what it needs")
 }
 
 /// Kills a consumer that has processed something since it was started.
@@ -32,10 +56,11 @@ fn kill(mut victim: Child) {
     victim.wait().expect("its end");
 }
 
-fn sums_are_exact(size: usize, append_lock: &str) {
+fn sums_are_exact(program: Program, size: usize, append_lock: &str) {
     let store = Store::fresh(Target::Ours);
     let mut session = store.superuser();
     session.ok(&format!("SELECT set_namespace_option('message_store', 'append_lock', '{append_lock}')"));
+    session.ok("SELECT set_namespace_option('message_store', 'notify', 'on')");
     session.ok("CREATE TABLE public.sums (stream_name text PRIMARY KEY, amount bigint, messages bigint)");
     let (kills, ended) = (kills(), AtomicBool::new(false));
     std::thread::scope(|scope| {
@@ -52,10 +77,10 @@ fn sums_are_exact(size: usize, append_lock: &str) {
                 }
             });
         }
-        let mut consumers: Vec<_> = (0..size).map(|member| consumer(&store, member, size, false)).collect();
+        let mut consumers: Vec<_> = (0..size).map(|member| consumer(program, &store, member, size, false)).collect();
         for _ in 0..kills {
             let member = rand::rng().random_range(0..size);
-            let next = consumer(&store, member, size, false);
+            let next = consumer(program, &store, member, size, false);
             kill(std::mem::replace(&mut consumers[member], next));
         }
         ended.store(true, Ordering::Relaxed);
@@ -65,7 +90,7 @@ fn sums_are_exact(size: usize, append_lock: &str) {
         }
     });
     for member in 0..size {
-        assert!(consumer(&store, member, size, true).wait().expect("its end").success());
+        assert!(consumer(program, &store, member, size, true).wait().expect("its end").success());
     }
     let expected = session
         .rows("SELECT stream_name, sum((data ->> 'amount')::bigint), count(*) FROM messages GROUP BY 1 ORDER BY 1");
@@ -74,18 +99,53 @@ fn sums_are_exact(size: usize, append_lock: &str) {
     assert!(count > 100 && expected.len() == 20, "{count} messages");
     assert_eq!(session.number("SELECT count(*) FROM consumer_positions('account')"), size as i64);
     assert_eq!(session.number("SELECT min(lag) FROM consumer_positions('account')"), 0);
-    println!("{append_lock}: {kills} kills of {size} consumers, {count} messages, each counted once");
+    println!("{program:?}, {append_lock}: {kills} kills of {size} consumers, {count} messages, each counted once");
 }
 
 #[test]
 fn a_consumer_that_is_killed_counts_each_message_once() {
-    sums_are_exact(1, "category");
+    sums_are_exact(Program::Python, 1, "category");
+    sums_are_exact(Program::Node, 1, "category");
 }
 
 #[test]
 fn so_does_a_group_of_four() {
-    sums_are_exact(4, "category");
-    sums_are_exact(4, "stream");
+    sums_are_exact(Program::Python, 4, "category");
+    sums_are_exact(Program::Python, 4, "stream");
+    sums_are_exact(Program::Node, 4, "stream");
+}
+
+/// They would look by themselves after five seconds.
+#[test]
+fn a_consumer_that_waits_is_woken() {
+    for program in [Program::Python, Program::Node] {
+        let store = Store::fresh(Target::Ours);
+        let mut session = store.superuser();
+        session.ok("SELECT set_namespace_option('message_store', 'notify', 'on')");
+        session.ok("CREATE TABLE public.sums (stream_name text PRIMARY KEY, amount bigint, messages bigint)");
+        let mut running = consumer(program, &store, 0, 1, false);
+        let mut output = BufReader::new(running.stdout.take().expect("its output"));
+        let waits = "SELECT count(*) FROM consumer_positions('account')";
+        while session.number(waits) == 0 {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        let mut took = Vec::new();
+        for n in 1..=3 {
+            std::thread::sleep(Duration::from_millis(300));
+            let started = std::time::Instant::now();
+            session.ok("SELECT write_message(NULL, 'account-1', 'T', '{\"amount\": 1}')");
+            let mut line = String::new();
+            output.read_line(&mut line).expect("a line");
+            took.push(started.elapsed());
+            assert_eq!(line.trim(), n.to_string(), "{program:?}");
+        }
+        running.kill().expect("SIGKILL");
+        running.wait().expect("its end");
+        took.sort();
+        // One of three may have come when it looked by itself.
+        assert!(took[1] < Duration::from_secs(2), "{program:?}: {took:?}");
+        println!("{program:?}: woken after {took:?}");
+    }
 }
 
 #[test]

@@ -87,12 +87,16 @@ fn a_crash_loses_no_acknowledged_message_where_writers_lock_streams() {
 #[test]
 fn a_crash_loses_messages_whose_writers_do_not_wait_for_the_flush() {
     let store = alone();
-    for (round, way) in [Crash::Stop, Crash::Kill].into_iter().enumerate() {
-        let acknowledged = crash_under_load(&store, round, "SET synchronous_commit = off", way, &mut []);
-        let mut session = store.superuser();
-        let lost = lost(&mut session, TABLE, &acknowledged);
-        eprintln!("{way:?}: {lost} of {} messages lost", acknowledged.len());
-        assert!(lost > 0, "none of {} lost", acknowledged.len());
-        is_whole(&mut session, "message_store");
+    for (way, mut rounds) in [(Crash::Stop, 0..10), (Crash::Kill, 10..20)] {
+        // Somebody else's flush may come right before a crash.
+        let has_lost = rounds.any(|round| {
+            let acknowledged = crash_under_load(&store, round, "SET synchronous_commit = off", way, &mut []);
+            let mut session = store.superuser();
+            let lost = lost(&mut session, TABLE, &acknowledged);
+            eprintln!("{way:?}: {lost} of {} messages lost", acknowledged.len());
+            is_whole(&mut session, "message_store");
+            lost > 0
+        });
+        assert!(has_lost, "{way:?}: none was ever lost");
     }
 }

@@ -3,13 +3,17 @@
 
 use message_store_tests::consumer::streams_are_gapless;
 use message_store_tests::load::is_long;
+use message_store_tests::namespaces::wait_until_blocked;
 use message_store_tests::{Failure, Session, Store, Target};
 use rand::Rng;
 use rand::seq::SliceRandom;
 use std::thread;
+use std::time::Duration;
 
 const TABLE: &str = "message_store.messages";
 const WRITERS: usize = 6;
+/// For how long a writer waits before it looks for a deadlock.
+const TIMEOUT: Duration = Duration::from_millis(15);
 
 fn transactions() -> usize {
     if is_long() { 100 } else { 10 }
@@ -52,7 +56,7 @@ fn transaction(session: &mut Session, streams: &[String]) -> Result<Vec<String>,
             session.ok("ROLLBACK");
             return Err(Box::new((failure, ids)));
         }
-        thread::sleep(std::time::Duration::from_micros(rand::rng().random_range(0..1500)));
+        thread::sleep(Duration::from_micros(rand::rng().random_range(0..1500)));
     }
     session.ok("COMMIT");
     Ok(ids)
@@ -61,7 +65,8 @@ fn transaction(session: &mut Session, streams: &[String]) -> Result<Vec<String>,
 fn writer(store: &Store, direct: &str, names: &[&str], order: Order) -> Done {
     // Only a superuser may have deadlocks looked for sooner.
     let mut session = store.superuser();
-    session.ok(&format!("SET deadlock_timeout = '15ms'; SET message_store.direct_access = {direct}"));
+    let timeout = TIMEOUT.as_millis();
+    session.ok(&format!("SET deadlock_timeout = {timeout}; SET message_store.direct_access = {direct}"));
     let mut done = Done::default();
     for _ in 0..transactions() {
         let mut streams: Vec<String> =
@@ -70,8 +75,9 @@ fn writer(store: &Store, direct: &str, names: &[&str], order: Order) -> Done {
             Order::Any => streams.shuffle(&mut rand::rng()),
             Order::ByName => streams.sort(),
         }
-        // The same again, until it is through.
-        loop {
+        // The same again, until it is through. Without a pause that differs they can keep ending each other.
+        for attempt in 1.. {
+            assert!(attempt < 1000, "{order:?}: the same transaction was the victim {attempt} times");
             match transaction(&mut session, &streams) {
                 Ok(ids) => {
                     done.committed.extend(ids);
@@ -81,6 +87,8 @@ fn writer(store: &Store, direct: &str, names: &[&str], order: Order) -> Done {
                     let (failure, ids) = *undone;
                     failure.assert_clean();
                     assert_eq!(failure.sqlstate, "40P01", "{failure}");
+                    let longest = 2 * TIMEOUT * attempt.min(10);
+                    thread::sleep(rand::rng().random_range(Duration::ZERO..longest));
                     done.victims += 1;
                     done.undone.extend(ids);
                 }
@@ -165,4 +173,67 @@ fn of_two_who_write_to_many_streams_of_a_category_at_once_one_tries_again() {
     many(&mut two, "b", 1, 300).expect("again");
     assert_eq!(session.number("SELECT count(*) FROM get_all_messages(1, -1)"), 900);
     streams_are_gapless(&mut session, TABLE);
+}
+
+/// Whoever has called `acquire_lock` has the category, and not yet the table; the switch has the table, and may then want
+/// the category.
+#[test]
+fn of_a_switch_of_the_mode_and_a_holder_of_acquire_lock_one_tries_again() {
+    for mode in ["category", "stream"] {
+        let store = Store::fresh(Target::Ours);
+        let write = |stream: &str| format!("SELECT write_message(NULL, '{stream}', 'T', '{{}}')");
+        let switch = format!("SELECT set_namespace_option('message_store', 'append_lock', '{mode}')");
+        let (mut holder, mut switcher) = (store.superuser(), store.superuser());
+        let holding = holder.number("SELECT pg_backend_pid()");
+        holder.ok("BEGIN; SELECT acquire_lock('account-1')");
+        switcher.ok(&format!("BEGIN; {switch}"));
+        let (first, second) = thread::scope(|scope| {
+            let first = scope.spawn(|| {
+                let done = holder.run(&write("account-1")).result;
+                holder.ok(if done.is_ok() { "COMMIT" } else { "ROLLBACK" });
+                done.err()
+            });
+            wait_until_blocked(&mut store.superuser(), holding);
+            let second = switcher.run(&write("account-1")).result;
+            switcher.ok(if second.is_ok() { "COMMIT" } else { "ROLLBACK" });
+            (first.join().expect("a writer"), second.err())
+        });
+        let failures: Vec<_> = [first, second].into_iter().flatten().collect();
+        assert_eq!(failures.iter().map(|failure| failure.sqlstate.as_str()).collect::<Vec<_>>(), ["40P01"]);
+        failures[0].assert_clean();
+        assert_eq!(holder.number(&format!("SELECT count(*) FROM {TABLE}")), 1);
+        // Again, one after the other, and nothing is in the way.
+        for session in [&mut holder, &mut switcher] {
+            session.ok(&format!("BEGIN; {switch}; {}; COMMIT", write("account-1")));
+        }
+        assert_eq!(holder.number("SELECT count(*) FROM get_all_messages(1, -1)"), 3);
+    }
+}
+
+/// The switch in a transaction of its own only queues up between a writer who waits and the one he waits for, and
+/// Postgres lets that one pass.
+#[test]
+fn a_switch_of_the_mode_in_a_transaction_of_its_own_makes_nobody_a_victim() {
+    let store = Store::fresh(Target::Ours);
+    let write = "SELECT write_message(NULL, 'account-1', 'T', '{}')";
+    let [mut holder, mut writer, mut switcher] = [(); 3].map(|()| {
+        let mut session = store.superuser();
+        session.ok("SET deadlock_timeout = '50ms'");
+        session
+    });
+    let mut watcher = store.superuser();
+    let [writing, switching] = [&mut writer, &mut switcher].map(|session| session.number("SELECT pg_backend_pid()"));
+    holder.ok("BEGIN; SELECT acquire_lock('account-1')");
+    thread::scope(|scope| {
+        let writer = scope.spawn(|| writer.number(write));
+        wait_until_blocked(&mut watcher, writing);
+        let switch = "SELECT set_namespace_option('message_store', 'append_lock', 'stream')";
+        let switcher = scope.spawn(|| switcher.ok(switch));
+        wait_until_blocked(&mut watcher, switching);
+        assert_eq!(holder.number(write), 0);
+        holder.ok("COMMIT");
+        assert_eq!(writer.join().expect("a writer"), 1);
+        switcher.join().expect("the switch");
+    });
+    assert_eq!(holder.number(write), 2);
 }

@@ -138,7 +138,11 @@ fn transcript(direct: &str, table: &Table) -> Transcript {
     let store = Store::fresh(Target::Ours);
     let mut owner = store.superuser();
     let own_role = format!("role_{}", store.database);
-    let (setup, role) = (table.setup.replace("{role}", &own_role), table.role.replace("{role}", &own_role));
+    // Some builds of Postgres know no language's order.
+    let collation = "SELECT COALESCE((SELECT collname FROM pg_collation WHERE collname = 'en-x-icu'), 'C')";
+    let collation = format!("\"{}\"", owner.value(collation).expect("a collation"));
+    let setup = table.setup.replace("{role}", &own_role).replace("{collation}", &collation);
+    let role = table.role.replace("{role}", &own_role);
     if let Err(failure) = owner.run(&setup).result {
         panic!("{}: {failure}", table.name);
     }

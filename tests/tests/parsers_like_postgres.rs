@@ -49,15 +49,25 @@ const BATCH: usize = 500;
 /// Texts in batches, each judged beside Postgres' answer, until the time is over.
 fn compare(name: &str, kind: &str, make: fn(&mut StdRng) -> String, judge: fn(&str, &Said) -> Result<(), String>) {
     let mut session = probe();
+    let finds_surrogates_first = session.number("SELECT current_setting('server_version_num')") >= 160_000;
     let tried = fuzz::rounds(name, 4, |random| {
         let texts: Vec<String> = (0..BATCH).map(|_| make(random)).collect();
         for (text, said) in texts.iter().zip(postgres(&mut session, kind, &texts)) {
-            if let Err(difference) = judge(text, &said) {
+            if let Err(difference) = judge(text, &said)
+                && !(finds_surrogates_first && is_alone_before_a_control(&said, &difference))
+            {
                 panic!("{text:?}: {difference}; Postgres: {said:?}");
             }
         }
     });
     eprintln!("{name}: {} texts", tried * BATCH);
+}
+
+/// Where a high surrogate stands alone before a control character, both wrong, Postgres names the first from 16 on, and
+/// the second, as ours does, up to 15.
+fn is_alone_before_a_control(said: &Said, difference: &str) -> bool {
+    let alone = "Unicode low surrogate must follow a high surrogate.";
+    matches!(said, Err((_, _, detail)) if detail == alone) && difference.contains("must be escaped.")
 }
 
 const PIECES: [&str; 46] = [

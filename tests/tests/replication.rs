@@ -3,7 +3,7 @@
 use message_store_tests::consumer::{Consumer, Polling, Seen, SetAtEnd, Source, all, of_source, streams_are_gapless};
 use message_store_tests::namespaces::count;
 use message_store_tests::race::{self, Plan};
-use message_store_tests::{Cluster, Session, Store, Target};
+use message_store_tests::{Cluster, Session, Store, Target, page};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{scope, sleep};
 use std::time::{Duration, Instant};
@@ -12,14 +12,7 @@ const PAGE: &str = include_str!("../../docs/replication.md");
 
 /// The statements of a section that run at one place, block by block.
 fn statements(section: &str, place: &str) -> Vec<Vec<&'static str>> {
-    let section = PAGE.split("\n## ").find(|part| part.starts_with(section)).expect("a section");
-    let blocks = section.split("```sql ").skip(1).filter_map(|block| block.strip_prefix(place));
-    blocks
-        .map(|block| {
-            let block = block.split("```").next().expect("a block");
-            block.split(";\n").map(str::trim).filter(|statement| !statement.is_empty()).collect()
-        })
-        .collect()
+    page::blocks(page::section(PAGE, section), &format!("sql {place}")).map(page::statements).collect()
 }
 
 /// A cluster of a test's own. It stops when the tests end.

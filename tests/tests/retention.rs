@@ -100,6 +100,71 @@ fn an_old_snapshot_gives_no_position_out_again() {
     assert_eq!(other.number("SELECT stream_version('account-1')"), 3);
 }
 
+/// Messages that came and went since its snapshot leave no trace in the index: the write is refused as one of two
+/// changes of a row would be.
+#[test]
+fn a_transaction_too_old_to_see_what_was_removed_cannot_write_there() {
+    let store = store("category");
+    let (mut old, mut other) = (store.session(), store.superuser());
+    for direct in ["on", "off"] {
+        old.ok(&format!("SET message_store.direct_access = {direct}"));
+        for (n, (seen, level, removal)) in [
+            (2, "REPEATABLE READ", "delete_stream('{}')"),
+            (2, "REPEATABLE READ", "truncate_stream('{}', 3)"),
+            (2, "SERIALIZABLE", "truncate_stream('{}', 3)"),
+            (0, "REPEATABLE READ", "truncate_stream('{}', 1)"),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let stream = format!("{direct}-{n}");
+            (0..seen).for_each(|_| other.ok(&write(&stream)));
+            old.ok(&format!("BEGIN ISOLATION LEVEL {level}; SELECT 1"));
+            (0..2).for_each(|_| other.ok(&write(&stream)));
+            other.ok(&format!("SELECT {}", removal.replace("{}", &stream)));
+            for call in [write(&stream), format!("SELECT write_messages('{stream}', '[{{\"type\": \"T\"}}]')")] {
+                old.ok("SAVEPOINT s");
+                let failure = old.error(&call);
+                let expected = ("40001", "could not serialize access due to concurrent delete");
+                assert_eq!((failure.sqlstate.as_str(), failure.message.as_str()), expected, "{level}, {removal}");
+                old.ok("ROLLBACK TO s");
+            }
+            old.ok("ROLLBACK");
+            assert_eq!(old.number(&write(&stream)), seen + 2, "{level}, {removal}");
+        }
+    }
+}
+
+/// Whoever is kept from removing the first messages of a stream would set its version back.
+#[test]
+fn what_a_trigger_keeps_sets_no_version_back() {
+    let store = store("category");
+    let mut session = store.superuser();
+    session.ok("CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS
+            'BEGIN IF OLD.type = ''Kept'' THEN RETURN NULL; END IF; RETURN OLD; END';
+        CREATE TRIGGER keep BEFORE DELETE ON messages FOR EACH ROW EXECUTE FUNCTION keep()");
+    for stream in ["first-1", "last-1"] {
+        let kept = if stream == "first-1" { 1 } else { 4 };
+        session.ok(&format!(
+            "SELECT write_message(NULL, '{stream}', CASE n WHEN {kept} THEN 'Kept' ELSE 'T' END, '{{}}')
+             FROM generate_series(1, 4) AS n"
+        ));
+    }
+    for call in ["delete_stream('first-1')", "truncate_stream('first-1', 4)"] {
+        let failure = session.error(&format!("SELECT {call}"));
+        let expected =
+            "Messages of the stream were kept back, and its version would go back: first-1 (Stream Version: 3)";
+        assert_eq!((failure.sqlstate.as_str(), failure.message.as_str()), ("P0001", expected));
+    }
+    assert_eq!(session.number("SELECT count(*) FROM get_stream_messages('first-1')"), 4);
+    assert_eq!(session.number("SELECT truncate_stream('first-1', 3)"), 2, "the last one stays: so does the version");
+    assert_eq!(session.number("SELECT delete_stream('last-1')"), 3);
+    assert_eq!(session.number(&write("last-1")), 4);
+    session.ok("DROP TRIGGER keep ON messages");
+    assert_eq!(session.number("SELECT delete_stream('first-1')"), 2);
+    assert_eq!(session.number(&write("first-1")), 4);
+}
+
 #[test]
 fn both_ways_to_the_table_go_on_counting() {
     let store = store("category");
@@ -197,6 +262,32 @@ fn row_security_is_honoured() {
     assert_eq!(superuser.number("SELECT count(*) FROM messages WHERE data = '{\"a\": 1}'"), 1);
 }
 
+/// Messages that a policy hides from the one who removes the others count for the stream's version.
+#[test]
+fn what_a_policy_hides_sets_no_version_back() {
+    let store = store("category");
+    let role = role(&store, "clerk");
+    let mut superuser = store.superuser();
+    superuser.ok(&format!("SELECT grant_namespace('message_store', '{role}', 'admin')"));
+    for (stream, first, second) in [("first-1", "Hidden", "T"), ("last-1", "T", "Hidden")] {
+        superuser.ok(&format!(
+            "SELECT write_message(NULL, '{stream}', CASE WHEN n < 3 THEN '{first}' ELSE '{second}' END, '{{}}')
+             FROM generate_series(1, 4) AS n"
+        ));
+    }
+    superuser.ok("ALTER TABLE messages ENABLE ROW LEVEL SECURITY; CREATE POLICY shown ON messages USING (type = 'T')");
+    let mut clerk = store.session_as(&role);
+    clerk.ok("SET search_path = message_store");
+    let failure = clerk.error("SELECT delete_stream('first-1')");
+    let expected = "Messages of the stream were kept back, and its version would go back: first-1 (Stream Version: 3)";
+    assert_eq!(failure.message, expected);
+    assert_eq!(clerk.number("SELECT delete_stream('last-1')"), 2);
+    assert_eq!(superuser.number("SELECT count(*) FROM messages"), 6);
+    for stream in ["first-1", "last-1"] {
+        assert_eq!(superuser.number(&write(stream)), 4);
+    }
+}
+
 /// What is put in the place of the heads by the owner of a schema crashes nobody.
 #[test]
 fn a_strange_table_of_heads_is_refused() {
@@ -215,6 +306,86 @@ fn a_strange_table_of_heads_is_refused() {
         let failure = superuser.error("SELECT write_message(NULL, 'account-1', 'T', '{}', NULL, NULL, 'tenant-a')");
         assert_eq!(failure.message, "Not a message store: tenant-a", "{heads}");
         superuser.ok("ROLLBACK");
+    }
+}
+
+/// A connection keeps what it has found of the heads, until they change.
+#[test]
+fn a_table_of_heads_that_is_replaced_is_found_anew() {
+    let store = store("category");
+    let mut superuser = store.superuser();
+    superuser.ok("SELECT create_namespace('tenant-a')");
+    let mut app = store.session_as("postgres");
+    let write = |stream: &str| {
+        format!("SELECT message_store.write_message(NULL, '{stream}', 'T', '{{}}', NULL, NULL, 'tenant-a')")
+    };
+    assert_eq!(app.number(&write("a-1")), 0);
+    superuser.ok("ALTER TABLE \"tenant-a\".stream_heads RENAME TO set_aside");
+    superuser.ok("CREATE TABLE \"tenant-a\".stream_heads (stream_name text, position bigint)");
+    assert_eq!(app.error(&write("a-2")).message, "Not a message store: tenant-a");
+    superuser.ok("DROP TABLE \"tenant-a\".stream_heads");
+    superuser.ok("ALTER TABLE \"tenant-a\".set_aside RENAME TO stream_heads");
+    assert_eq!(app.number(&write("a-2")), 0);
+    superuser.ok("SELECT delete_stream('a-2', 'tenant-a')");
+    superuser.ok("ALTER TABLE \"tenant-a\".stream_heads DROP CONSTRAINT stream_heads_pkey");
+    assert_eq!(app.error(&write("a-2")).message, "Not a message store: tenant-a");
+    superuser.ok("ALTER TABLE \"tenant-a\".stream_heads ADD PRIMARY KEY (stream_name)");
+    assert_eq!(app.number(&write("a-2")), 1);
+}
+
+/// Whoever asks for positions runs no code of the schema's owner, and reads no other types as if they were these.
+#[test]
+fn a_strange_table_of_positions_is_refused() {
+    let store = store("category");
+    let mut superuser = store.superuser();
+    superuser.ok("SELECT create_namespace('tenant-a'); CREATE FUNCTION trap() RETURNS bigint LANGUAGE plpgsql AS
+        'BEGIN RAISE EXCEPTION ''the trap sprang as %'', current_user; END'");
+    let key = "PRIMARY KEY (category, consumer)";
+    for positions in [
+        "VIEW {} AS SELECT 'a'::text AS category, 'c'::text AS consumer, trap() AS position, now()::timestamp AS time",
+        &format!("TABLE {{}} (category text, consumer text, position text, time timestamp, {key})"),
+        &format!("TABLE {{}} (category text, consumer text, position bigint, time text, {key})"),
+        &format!("TABLE {{}} (category text, consumer text, time timestamp, position bigint, {key})"),
+        &format!("TABLE {{}} (category text, consumer text, position bigint, {key})"),
+    ] {
+        let positions = positions.replace("{}", "\"tenant-a\".consumer_positions");
+        superuser.ok(&format!("BEGIN; DROP TABLE \"tenant-a\".consumer_positions; CREATE {positions}"));
+        for call in [
+            "SELECT record_consumer_position('a', 'c', 1, NULL, 'tenant-a')",
+            "SELECT * FROM consumer_positions(NULL, 'tenant-a')",
+        ] {
+            superuser.ok("SAVEPOINT s");
+            assert_eq!(superuser.error(call).message, "Not a message store: tenant-a", "{positions}");
+            superuser.ok("ROLLBACK TO s");
+        }
+        superuser.ok("ROLLBACK");
+    }
+}
+
+/// As one that somebody has left in the schema before an upgrade.
+#[test]
+fn a_table_of_somebody_else_s_beside_the_messages_is_refused() {
+    let store = store("category");
+    let mallory = role(&store, "mallory");
+    let mut superuser = store.superuser();
+    superuser.ok("SELECT create_namespace('tenant-a')");
+    for (table, calls) in [
+        ("stream_heads", ["SELECT delete_stream('a-1', 'tenant-a')", "SELECT truncate_stream('a-1', 1, 'tenant-a')"]),
+        (
+            "consumer_positions",
+            [
+                "SELECT record_consumer_position('a', 'c', 1, NULL, 'tenant-a')",
+                "SELECT * FROM consumer_positions(NULL, 'tenant-a')",
+            ],
+        ),
+    ] {
+        superuser.ok(&format!("ALTER TABLE \"tenant-a\".{table} OWNER TO {mallory}"));
+        for call in calls {
+            let failure = superuser.error(call);
+            assert_eq!(failure.message, "Namespace is not owned by its recorded owner: tenant-a", "{call}");
+        }
+        superuser.ok(&format!("ALTER TABLE \"tenant-a\".{table} OWNER TO postgres"));
+        calls.iter().for_each(|call| superuser.ok(call));
     }
 }
 

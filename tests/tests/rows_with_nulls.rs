@@ -1,6 +1,6 @@
 //! Rows that no function writes: the owner of a table has let a column be NULL that never is.
 
-use message_store_tests::{Session, Store, Target};
+use message_store_tests::{Session, Store, Target, version};
 
 const READS: [&str; 6] = [
     "SELECT * FROM get_stream_messages('account-1')",
@@ -41,6 +41,58 @@ fn both_ways_to_the_table_read_them_alike() {
             answers(&mut session)
         });
         assert_eq!(direct, by_statement, "{column}");
+    }
+}
+
+/// What the owner's changes make of a message, on both ways to the table.
+fn check_alike(changes: &str) {
+    let [direct, by_statement] = ["on", "off"].map(|direct| {
+        let store = Store::fresh(Target::Ours);
+        let (mut owner, mut session) = (store.superuser(), store.session());
+        session.ok(&format!("SET message_store.direct_access = {direct}"));
+        session.ok("SELECT write_message('00000000-0000-4000-8000-000000000001', 'account-1', 'T', '{}')");
+        owner.ok("UPDATE messages SET time = '2026-01-31 12:00:00'");
+        owner.ok(changes);
+        answers(&mut session)
+    });
+    assert_eq!(direct, by_statement, "{changes}");
+}
+
+/// From Postgres 18 on a column can be NOT NULL for new rows only.
+#[test]
+fn a_constraint_that_earlier_rows_do_not_keep_is_none() {
+    if version() < 18 {
+        eprintln!("SKIPPED: Postgres {} has no such constraint", version());
+        return;
+    }
+    for column in ["id", "time", "type", "position", "stream_name"] {
+        check_alike(&format!(
+            "ALTER TABLE messages ALTER {column} DROP NOT NULL; UPDATE messages SET {column} = NULL;
+             ALTER TABLE messages ADD CONSTRAINT later NOT NULL {column} NOT VALID"
+        ));
+    }
+}
+
+/// A generated column among a message's; from Postgres 18 on it may be stored nowhere.
+#[test]
+fn a_column_that_is_computed_is_read_alike() {
+    let computed = |stored: &str| {
+        format!(
+            "CREATE TABLE made (
+               global_position bigint PRIMARY KEY, position bigint NOT NULL, time timestamp NOT NULL, stream_name text NOT NULL,
+               type text GENERATED ALWAYS AS ('of ' || stream_name) {stored} NOT NULL, data jsonb, metadata jsonb, id uuid NOT NULL
+             );
+             INSERT INTO made (global_position, position, time, stream_name, data, metadata, id)
+               SELECT global_position, position, time, stream_name, data, metadata, id FROM messages;
+             DROP TABLE messages CASCADE; ALTER TABLE made RENAME TO messages; GRANT SELECT ON messages TO message_store;
+             CREATE UNIQUE INDEX messages_stream ON messages (stream_name, position);
+             CREATE SEQUENCE messages_global_position_seq; GRANT SELECT ON SEQUENCE messages_global_position_seq TO message_store;
+             SELECT setval('messages_global_position_seq', 1)"
+        )
+    };
+    check_alike(&computed("STORED"));
+    if version() >= 18 {
+        check_alike(&computed("VIRTUAL"));
     }
 }
 

@@ -138,6 +138,46 @@ fn creating_the_extension_springs_no_trap() {
     assert_eq!(session.number("SELECT message_store.stream_version('account-1')"), 0);
 }
 
+/// A Message DB whose schema somebody else could create objects in, which the installation finds before Postgres' own.
+#[test]
+fn adopting_message_db_springs_no_trap() {
+    let store = Store::fresh(Target::Genuine);
+    let mallory = role(&store, "mallory");
+    store.superuser().ok(&format!(
+        "CREATE SCHEMA evil AUTHORIZATION {mallory}; GRANT USAGE, CREATE ON SCHEMA message_store TO {mallory}"
+    ));
+    let mut session = store.session_as(&mallory);
+    session.ok("SET search_path = evil");
+    session.ok(TRAPS);
+    session.ok(TRAPS_OF_OIDS);
+    // All but those that have the names of Message DB's functions, which are overloads and refused.
+    session.ok("DO $$ DECLARE trap record; BEGIN
+           FOR trap IN SELECT oid::regoperator AS name FROM pg_operator WHERE oprnamespace = 'evil'::regnamespace LOOP
+             EXECUTE format('ALTER OPERATOR %s SET SCHEMA message_store', trap.name);
+           END LOOP;
+           FOR trap IN SELECT oid::regprocedure AS name FROM pg_proc WHERE pronamespace = 'evil'::regnamespace
+             AND proname <> 'spring'
+             AND proname NOT IN (SELECT proname FROM pg_proc WHERE pronamespace = 'message_store'::regnamespace) LOOP
+             EXECUTE format('ALTER FUNCTION %s SET SCHEMA message_store', trap.name);
+           END LOOP;
+         END $$");
+    let mut superuser = store.session_as("postgres");
+    superuser.ok("SET search_path = message_store");
+    let failure = superuser.error("SELECT 1 FROM pg_class WHERE oid = 1");
+    assert!(failure.message.contains("sprang"), "{failure}");
+    superuser.ok("CREATE EXTENSION message_store");
+    let mut client = store.session_as("postgres");
+    assert_eq!(client.number("SELECT message_store.write_message(NULL, 'account-1', 'T', '{}')"), 0);
+}
+
+/// Operators that fit better than Postgres' own where an oid is compared with a number.
+const TRAPS_OF_OIDS: &str = "
+    CREATE FUNCTION spring_oid(oid, int) RETURNS boolean LANGUAGE plpgsql AS
+      $$ BEGIN PERFORM evil.spring('an operator of oids'); RETURN true; END $$;
+    CREATE OPERATOR = (LEFTARG = oid, RIGHTARG = int, FUNCTION = spring_oid);
+    CREATE OPERATOR <> (LEFTARG = oid, RIGHTARG = int, FUNCTION = spring_oid);
+    CREATE OPERATOR > (LEFTARG = oid, RIGHTARG = int, FUNCTION = spring_oid)";
+
 /// Whoever may create objects in a namespace's schema cannot get into the expressions of what is created there.
 #[test]
 fn operators_in_a_namespace_s_own_schema_do_not_get_into_its_index() {

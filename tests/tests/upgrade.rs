@@ -4,7 +4,7 @@
 //! which creates more than 0.1.0 did: the tests drop that first.
 
 use message_store_tests::namespaces::{may_create, role};
-use message_store_tests::{Session, Store, Target};
+use message_store_tests::{Session, Store, Target, catalog};
 
 const NEW_TABLES: [&str; 2] = ["stream_heads", "consumer_positions"];
 
@@ -52,44 +52,10 @@ fn stores(upgraded: bool) -> Stores {
 
 /// Every object of the schemas that hold stores, in words, but for the names of this test's own roles.
 fn objects(stores: &Stores) -> Vec<Vec<Option<String>>> {
-    let mut superuser = stores.store.superuser();
-    let sql = "
-        WITH schema AS (
-          SELECT oid, nspname FROM pg_namespace WHERE nspname IN ('message_store', 'tenant-a', 'tenant-b')
-        ), object AS (
-          SELECT nspname, 'function ' || p.oid::regprocedure AS name, pg_get_function_arguments(p.oid) AS more,
-            concat_ws(' ', pg_get_function_result(p.oid), provolatile, prosecdef, proparallel, prosrc, proowner::regrole,
-              obj_description(p.oid, 'pg_proc')) AS definition, proacl AS acl, 'pg_proc'::regclass AS class, p.oid
-          FROM pg_proc AS p JOIN schema ON schema.oid = pronamespace
-          UNION ALL
-          SELECT nspname, relkind::text || ' ' || relname, relowner::regrole::text, (
-              SELECT string_agg(concat_ws(' ', attname, format_type(atttypid, atttypmod), attnotnull, attcollation,
-                pg_get_expr(adbin, adrelid)), ', ' ORDER BY attnum)
-              FROM pg_attribute LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
-              WHERE attrelid = c.oid AND attnum > 0
-            ) || COALESCE(pg_get_viewdef(c.oid), '') || COALESCE(obj_description(c.oid, 'pg_class'), ''), relacl,
-            'pg_class'::regclass, c.oid
-          FROM pg_class AS c JOIN schema ON schema.oid = relnamespace WHERE relkind IN ('r', 'v', 'S')
-          UNION ALL
-          SELECT nspname, 'constraint ' || conname, conrelid::regclass::text, pg_get_constraintdef(k.oid), NULL,
-            'pg_constraint'::regclass, k.oid
-          FROM pg_constraint AS k JOIN schema ON schema.oid = connamespace
-          UNION ALL
-          SELECT nspname, 'index ' || relname, indrelid::regclass::text, pg_get_indexdef(indexrelid), NULL,
-            'pg_class'::regclass, indexrelid
-          FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid JOIN schema ON schema.oid = relnamespace
-          UNION ALL
-          SELECT nspname, 'trigger ' || tgname, tgrelid::regclass::text, pg_get_triggerdef(t.oid), NULL,
-            'pg_trigger'::regclass, t.oid
-          FROM pg_trigger AS t JOIN pg_class ON pg_class.oid = tgrelid JOIN schema ON schema.oid = relnamespace
-        )
-        SELECT nspname, name, more, definition,
-          (SELECT string_agg(item::text, ',' ORDER BY item::text) FROM unnest(acl) AS item),
-          EXISTS (SELECT FROM pg_depend WHERE classid = class AND objid = object.oid AND deptype = 'e')
-        FROM object ORDER BY nspname, name, more";
     let roles = [&stores.owner, &stores.reader, &stores.writer];
     let plain = |text: String| roles.iter().zip(["owner", "reader", "writer"]).fold(text, |t, (r, n)| t.replace(*r, n));
-    superuser.rows(sql).into_iter().map(|row| row.into_iter().map(|value| value.map(plain)).collect()).collect()
+    let objects = catalog::objects(&mut stores.store.superuser(), &["message_store", "tenant-a", "tenant-b"]);
+    objects.into_iter().map(|row| row.into_iter().map(|value| value.map(plain)).collect()).collect()
 }
 
 fn messages(session: &mut Session, schema: &str) -> Vec<Vec<Option<String>>> {
@@ -135,6 +101,19 @@ fn an_upgraded_store_does_what_is_new() {
     assert_eq!(tenant.number("SELECT message_store.delete_stream('account-1', 'tenant-a')"), 12);
     assert_eq!(tenant.number("SELECT message_store.stream_version('account-1', 'tenant-a')"), 11);
     assert_eq!(tenant.number("SELECT message_count FROM message_store.stats('tenant-a')"), 88);
+}
+
+/// Who could remove messages by hand can do so by the functions, and keeps their streams' versions.
+#[test]
+fn who_could_remove_messages_still_can() {
+    let Stores { store, writer, .. } = stores(true);
+    let mut superuser = store.superuser();
+    superuser.ok(&format!("GRANT DELETE ON messages TO {writer}; ALTER EXTENSION message_store UPDATE"));
+    let mut session = store.session_as(&writer);
+    assert_eq!(session.number("SELECT message_store.delete_stream('account-1')"), 12);
+    assert_eq!(session.number("SELECT message_store.stream_version('account-1')"), 11);
+    let elsewhere = session.error("SELECT message_store.delete_stream('account-1', 'tenant-a')");
+    assert_eq!(elsewhere.sqlstate, "42501");
 }
 
 /// As a schema of the release before that was restored by itself.

@@ -1,5 +1,5 @@
 -- How many messages each category and type has, and which part of all that is, in percent.
-CREATE VIEW category_type_summary AS
+CREATE OR REPLACE VIEW category_type_summary AS
 SELECT
   message_store.category(stream_name) AS category, type,
   pg_catalog.count(*) AS message_count,

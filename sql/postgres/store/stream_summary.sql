@@ -1,5 +1,5 @@
 -- How many messages each stream has, and which part of all that is, in percent.
-CREATE VIEW stream_summary AS
+CREATE OR REPLACE VIEW stream_summary AS
 SELECT
   stream_name,
   pg_catalog.count(*) AS message_count,

@@ -1,5 +1,5 @@
 -- How many messages each stream and type has, and which part of all that is, in percent.
-CREATE VIEW stream_type_summary AS
+CREATE OR REPLACE VIEW stream_type_summary AS
 SELECT
   stream_name, type,
   pg_catalog.count(*) AS message_count,

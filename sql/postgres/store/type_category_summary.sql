@@ -1,5 +1,5 @@
 -- How many messages each type and category has, and which part of all that is, in percent.
-CREATE VIEW type_category_summary AS
+CREATE OR REPLACE VIEW type_category_summary AS
 SELECT
   type, message_store.category(stream_name) AS category,
   pg_catalog.count(*) AS message_count,

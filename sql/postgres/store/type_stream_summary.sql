@@ -1,5 +1,5 @@
 -- How many messages each type and stream has, and which part of all that is, in percent.
-CREATE VIEW type_stream_summary AS
+CREATE OR REPLACE VIEW type_stream_summary AS
 SELECT
   type, stream_name,
   pg_catalog.count(*) AS message_count,

@@ -1,5 +1,5 @@
 -- How many messages each type has, and which part of all that is, in percent.
-CREATE VIEW type_summary AS
+CREATE OR REPLACE VIEW type_summary AS
 SELECT
   type,
   pg_catalog.count(*) AS message_count,

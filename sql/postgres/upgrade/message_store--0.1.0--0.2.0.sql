@@ -95,9 +95,12 @@ BEGIN
     EXECUTE pg_catalog.format('ALTER EXTENSION message_store DROP TABLE %I.consumer_positions', store.name);
     EXECUTE pg_catalog.format('ALTER TABLE %I.stream_heads OWNER TO %I', store.name, store.owner);
     EXECUTE pg_catalog.format('ALTER TABLE %I.consumer_positions OWNER TO %I', store.name, store.owner);
-    -- Who may read the messages may keep a position.
+    -- Who may read the messages may keep a position; who may remove them too, the version of an emptied stream.
     FOR reader IN
-      SELECT DISTINCT acl.grantee
+      SELECT DISTINCT acl.grantee, EXISTS (
+        SELECT FROM pg_catalog.aclexplode(c.relacl) AS more
+        WHERE more.grantee OPERATOR(pg_catalog.=) acl.grantee AND more.privilege_type OPERATOR(pg_catalog.=) 'DELETE'
+      ) AS removes
       FROM pg_catalog.pg_class AS c, LATERAL pg_catalog.aclexplode(c.relacl) AS acl
       WHERE c.oid OPERATOR(pg_catalog.=) store.messages
         AND acl.privilege_type OPERATOR(pg_catalog.=) 'SELECT'
@@ -106,6 +109,9 @@ BEGIN
       grantee := CASE WHEN reader.grantee OPERATOR(pg_catalog.=) 0 THEN 'PUBLIC'
         ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(reader.grantee)) END;
       EXECUTE pg_catalog.format('GRANT SELECT ON %I.stream_heads TO %s', store.name, grantee);
+      IF reader.removes THEN
+        EXECUTE pg_catalog.format('GRANT INSERT, UPDATE ON %I.stream_heads TO %s', store.name, grantee);
+      END IF;
       EXECUTE pg_catalog.format('GRANT SELECT, INSERT, UPDATE ON %I.consumer_positions TO %s', store.name, grantee);
     END LOOP;
   END LOOP;

@@ -27,6 +27,8 @@ pub struct Operation {
     pub writes: bool,
     /// Whether the rows' order is defined.
     pub ordered: bool,
+    /// Whether ours reads as of the call and Message DB as of the transaction's snapshot.
+    pub as_of_call: bool,
 }
 
 /// Makes up operations that fit each other.
@@ -34,6 +36,7 @@ pub struct Generator {
     pub(super) values: Values,
     pub(super) number: u32,
     in_transaction: bool,
+    keeps_snapshot: bool,
     savepoint: bool,
     failed: bool,
 }
@@ -42,7 +45,7 @@ impl Generator {
     /// The same operations for the same seed and the same answers.
     pub fn new(seed: u64) -> Generator {
         let values = Values::new(StdRng::seed_from_u64(seed));
-        Generator { values, number: 0, in_transaction: false, savepoint: false, failed: false }
+        Generator { values, number: 0, in_transaction: false, keeps_snapshot: false, savepoint: false, failed: false }
     }
 
     /// Tells the generator how the main session's last operation went.
@@ -68,7 +71,9 @@ impl Generator {
         } else {
             (Actor::Main, self.anything(&mut ordered, &mut writes))
         };
-        Operation { actor, sql, portable, writes, ordered }
+        let as_of_call =
+            actor == Actor::Main && self.in_transaction && self.keeps_snapshot && sql.contains("get_category_messages");
+        Operation { actor, sql, portable, writes, ordered, as_of_call }
     }
 
     fn anything(&mut self, ordered: &mut bool, writes: &mut bool) -> Call {
@@ -97,7 +102,9 @@ impl Generator {
         if !self.in_transaction {
             self.in_transaction = true;
             let modes = ["", "", "", " ISOLATION LEVEL REPEATABLE READ", " ISOLATION LEVEL SERIALIZABLE", " READ ONLY"];
-            return (format!("BEGIN{}", self.values.pick(&modes)), Portable::Statement("BEGIN".into()));
+            let mode = self.values.pick(&modes);
+            self.keeps_snapshot = mode.contains("ISOLATION");
+            return (format!("BEGIN{mode}"), Portable::Statement("BEGIN".into()));
         }
         match self.values.rng.random_range(0..6) {
             0 | 1 => {

@@ -97,7 +97,7 @@ pub const TABLES: &[Table] = &[
     table("an index of streams in another order", "DROP INDEX messages_stream; CREATE UNIQUE INDEX messages_stream ON messages (stream_name DESC, position DESC)"),
     table("an index of streams of some rows", "DROP INDEX messages_stream; CREATE UNIQUE INDEX messages_stream ON messages (stream_name, position) WHERE type = 'T'"),
     table("an index of streams with another column", "DROP INDEX messages_stream; CREATE UNIQUE INDEX messages_stream ON messages (stream_name, position) INCLUDE (type)"),
-    table("an index of streams in another collation", "DROP INDEX messages_stream; CREATE UNIQUE INDEX messages_stream ON messages (stream_name COLLATE \"en-x-icu\", position)"),
+    table("an index of streams in another collation", "DROP INDEX messages_stream; CREATE UNIQUE INDEX messages_stream ON messages (stream_name COLLATE {collation}, position)"),
     table("an index of streams by patterns", "DROP INDEX messages_stream; CREATE UNIQUE INDEX messages_stream ON messages (stream_name text_pattern_ops, position)"),
     table("an index of categories by other expressions", "DROP INDEX messages_category;
          CREATE INDEX messages_category ON messages (message_store.category(type), global_position, message_store.category(metadata ->> 'correlationStreamName'))"),
@@ -119,7 +119,7 @@ pub const TABLES: &[Table] = &[
          CREATE INDEX messages_category ON messages (message_store.category(stream_name), global_position)"),
     table("a second index of streams", "CREATE UNIQUE INDEX extra ON messages (stream_name, position)"),
     table("names of streams in another collation", "DROP VIEW stream_summary, stream_type_summary, type_stream_summary, category_type_summary, type_category_summary;
-         ALTER TABLE messages ALTER stream_name TYPE text COLLATE \"en-x-icu\""),
+         ALTER TABLE messages ALTER stream_name TYPE text COLLATE {collation}"),
     table("another default of time", "ALTER TABLE messages ALTER time SET DEFAULT '2000-01-01'"),
     table("a default of time in another zone", "ALTER TABLE messages ALTER time SET DEFAULT now() AT TIME ZONE 'Asia/Tokyo'"),
     table("no default of time", "ALTER TABLE messages ALTER time DROP DEFAULT"),

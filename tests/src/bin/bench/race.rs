@@ -54,6 +54,15 @@ impl Side {
         Side { label, run: Box::new(run) }
     }
 
+    /// Keeps something alive as long as the side.
+    pub fn keep(&mut self, kept: impl Sized + 'static) {
+        let mut run = std::mem::replace(&mut self.run, Box::new(|_| 0.0));
+        self.run = Box::new(move |length| {
+            let _kept = &kept;
+            run(length)
+        });
+    }
+
     /// What it does a second, run for so long.
     pub fn run(&mut self, length: Length) -> f64 {
         (self.run)(length)

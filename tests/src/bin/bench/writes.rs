@@ -32,6 +32,10 @@ pub fn theme() -> Theme {
         race.rows = vec![Row::new(format!("{HELD_OPEN}, parallel append")).target(8.0)];
         Ok(race)
     }));
+    for (clients, is_synchronous) in [(1, false), (8, true)] {
+        let write = Write { is_one_category: true, clients, is_synchronous };
+        workloads.push(Workload::new(format!("write-notify-{clients}"), move |stores| write.notify(stores)));
+    }
     Theme { title: "Writes, a message a transaction", workloads }
 }
 
@@ -113,6 +117,18 @@ impl Write {
         let genuine = stores.fresh(Target::Genuine);
         let row = Row::new(format!("{}, parallel append", self.title())).target(target);
         Ok(Race { sides: vec![self.write().on(&genuine), self.write().on(&parallel)], rows: vec![row] })
+    }
+
+    /// The price of telling who listens, of whom there is one.
+    fn notify(self, stores: &mut Stores) -> Race {
+        let [silent, telling] = [(); 2].map(|()| stores.fresh(Target::Ours));
+        telling.superuser().ok("SELECT set_namespace_option('message_store', 'notify', 'on')");
+        let mut listener = telling.superuser();
+        listener.ok("LISTEN message_store");
+        let mut telling = self.write().labelled("ours with notify", &telling);
+        telling.keep(listener);
+        let row = Row::new(format!("{}, option notify", self.title()));
+        Race { sides: vec![self.write().labelled("ours without notify", &silent), telling], rows: vec![row] }
     }
 
     /// What any function has to stay below: no lock, no look for the stream's last position.
