@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs what the tests need and this machine lacks: Debian packages, cargo-pgrx, genuine Message DB, two clients, a driver.
+# Installs what the tests need and this machine lacks: Debian packages, cargo-pgrx, genuine Message DB, two clients, a driver,
+# a newer Node beside Debian's.
 # Says each step in a line; a second run finds everything and takes a second or two. Starts no database server.
 # With the argument `bench` it installs the peers that the benchmark measures, and with `postgres 18`, or another version,
 # that Postgres as PyPI has it; neither installs anything else.
@@ -12,6 +13,7 @@ python_client=message-db-py==0.3.5
 python_parser=prometheus_client==0.26.0
 node_client=@doughtnerd/message-store-connector@1.10.1
 node_driver=pg@8.23.1
+newer_node=24.21.0      # with node:sqlite
 python_peer="eventsourcing[postgres]==9.5.6 psycopg[binary]==3.3.9"
 node_peer="@event-driven-io/emmett-postgresql@0.42.0 pg@8"
 
@@ -193,6 +195,25 @@ node_packages() {
     touch "$deps/node/.${node_client##*/}" "$deps/node/.$node_driver"
 }
 
+node_with_sqlite() {
+    if node -e 'require("node:sqlite")' 2>/dev/null; then
+        say "node:sqlite: in node $(node --version)"
+        return
+    fi
+    local folder=$deps/node-with-sqlite architecture
+    if [ "$("$folder/node" --version 2>/dev/null)" = "v$newer_node" ]; then
+        say "node $newer_node: there"
+        return
+    fi
+    say "node $newer_node, for node:sqlite: from npm"
+    case $(uname -m) in aarch64) architecture=arm64 ;; *) architecture=x64 ;; esac
+    rm -rf "$folder"
+    mkdir -p "$folder"
+    (cd "$folder" && npm pack --silent "node-linux-$architecture@$newer_node" >/dev/null)
+    tar -xzf "$folder"/*.tgz -C "$folder" --strip-components=2 package/bin/node
+    rm "$folder"/*.tgz
+}
+
 install_python_peer() {
     /usr/bin/python3 -m venv "$1" || return
     # shellcheck disable=SC2086 # Two packages.
@@ -241,3 +262,4 @@ cargo_pgrx
 genuine_message_db
 python_packages
 node_packages
+node_with_sqlite

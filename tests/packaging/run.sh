@@ -9,6 +9,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 repository=$(cd ../.. && pwd)
 node_modules=$repository/tests/sqlite/node/node_modules
+deps=${MESSAGE_STORE_TEST_DEPS:-$repository/tests/.deps}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 dist=$work/dist
@@ -44,7 +45,7 @@ print(*db.execute('''$read''').fetchone())")"
 }
 
 npm_package() {
-    local file script
+    local file script node
     file=$("$repository/packaging/npm/build.sh" "$dist")
     mkdir -p "$work/node"
     (cd "$work/node" && echo '{"private": true}' > package.json && npm install --silent --no-audit --no-fund --offline "$file")
@@ -60,12 +61,11 @@ console.log(...Object.values(db.prepare(\`$read\`).get()));"
     else
         say "LEFT OUT: the npm package with better-sqlite3, which is not built here"
     fi
-    if node -e 'require("node:sqlite")' 2> "$work/log"; then
-        expect "the npm package, with node:sqlite" "$wanted" "$(cd "$work/node" && node -e \
-            "const db = new (require('node:sqlite').DatabaseSync)('builtin.db', { allowExtension: true });$script" 2> "$work/log")"
-    else
-        say "LEFT OUT: the npm package with node:sqlite, which $(node --version) does not have"
-    fi
+    # Debian's Node is too old; what make test installs has one that is not.
+    node=node
+    "$node" -e 'require("node:sqlite")' 2> "$work/log" || node=$deps/node-with-sqlite/node
+    expect "the npm package, with node:sqlite of $("$node" --version)" "$wanted" "$(cd "$work/node" && "$node" -e \
+        "const db = new (require('node:sqlite').DatabaseSync)('builtin.db', { allowExtension: true });$script" 2> "$work/log")"
 }
 
 crate() {
