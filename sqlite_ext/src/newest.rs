@@ -13,7 +13,7 @@ use crate::store::Store;
 pub struct Version {
     /// Another one after every commit, whoever commits.
     data_version: u32,
-    /// Another one after every statement of this connection that writes.
+    /// Another one after every statement of this connection that has written and ended.
     total_changes: i32,
 }
 
@@ -23,17 +23,17 @@ pub struct Version {
 /// It is kept until something is written: with the look-up a read of ten messages takes a twentieth more instructions.
 pub fn newest(connection: &Rc<Connection>, store: &Rc<Store>) -> Result<i64> {
     let db = connection.db;
+    // What is not committed yet can be rolled back, and is not counted until its statement ends.
+    let is_settled = db.transaction_state(Some(&store.schema)) != TransactionState::Write;
     // A host can put another database in memory in the place of this one, with the same version.
-    let version = if db.is_file(&store.schema) { db.data_version(&store.schema) } else { None };
-    let version = version.map(|data_version| Version { data_version, total_changes: db.total_changes() });
+    let data_version = if is_settled && db.is_file(&store.schema) { db.data_version(&store.schema) } else { None };
+    let version = data_version.map(|data_version| Version { data_version, total_changes: db.total_changes() });
     if let (Some((known, position)), Some(version)) = (store.newest.get(), version)
         && known == version
     {
         return Ok(position);
     }
     let position = connection.whole(store, Query::Newest, &[])?.unwrap_or(0);
-    // What is not committed yet can be rolled back.
-    let is_settled = db.transaction_state(Some(&store.schema)) != TransactionState::Write;
-    store.newest.set(version.filter(|_| is_settled).map(|version| (version, position)));
+    store.newest.set(version.map(|version| (version, position)));
     Ok(position)
 }

@@ -132,6 +132,22 @@ def test_a_statement_does_not_see_what_it_appends_itself():
             connection.execute("DELETE FROM messages WHERE position > 4")
 
 
+def test_a_read_sees_what_a_statement_has_written_that_has_not_ended():
+    for connection in stores():
+        for transaction in (False, True):
+            for source in READS:
+                before = value(connection, f"SELECT count(*) FROM {source}")
+                if transaction:
+                    connection.execute("BEGIN")
+                unfinished = connection.execute(
+                    "INSERT INTO messages (position, stream_name, type) VALUES (?, 'a-1', 'T') RETURNING 1", (before,)
+                )
+                assert value(connection, f"SELECT count(*) FROM {source}") == before + 1, (transaction, source)
+                assert len(unfinished.fetchall()) == 1
+                if transaction:
+                    connection.execute("COMMIT")
+
+
 def test_a_read_sees_what_anybody_committed_before_it():
     for journal_mode in ("delete", "wal"):
         with Directory() as directory:
