@@ -92,7 +92,7 @@ bench: setup install-for-tests ## Speed beside genuine Message DB, about half an
 # From Rust with the SQLite that the crate brings, and through Python with Debian's. The peer is left out where it is not
 # installed.
 .PHONY: bench-sqlite
-bench-sqlite: setup sqlite ## Speed of the SQLite extension beside plain SQL on the same tables, and beside a peer; two minutes
+bench-sqlite: setup sqlite ## Speed of the SQLite extension beside plain SQL on the same tables, and beside a peer; a few minutes
 	tests/setup.sh bench
 	cargo run --quiet --release -p message-store-sqlite --example bench
 	python=$(TEST_DEPS)/bench/python/bin/python; test -x "$$python" || python=/usr/bin/python3; \

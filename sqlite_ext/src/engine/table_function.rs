@@ -56,12 +56,12 @@ impl Value<'_> {
 /// memory allocated anew; `sqlite3_result_value` allocates, too.
 ///
 /// # Safety
-/// The context must be that of the running callback, and the statement on a row, of the same connection.
-unsafe fn copy(context: *mut ffi::sqlite3_context, source: &Source, column: c_int) {
+/// The context must be that of the running callback, and the value one of the row that a statement of the same
+/// connection is on.
+unsafe fn copy(context: *mut ffi::sqlite3_context, value: *mut ffi::sqlite3_value, knows_zero_terminated: bool) {
     // SAFETY: as the caller says. The value is alive as long as the row, and the connection's mutex is held throughout
     // the callback. The text ends with a NUL. Everything is copied.
     unsafe {
-        let value = ffi::sqlite3_column_value(source.statement, column);
         match ffi::sqlite3_value_type(value) {
             ffi::SQLITE_NULL => {}
             ffi::SQLITE_INTEGER => ffi::sqlite3_result_int64(context, ffi::sqlite3_value_int64(value)),
@@ -70,8 +70,8 @@ unsafe fn copy(context: *mut ffi::sqlite3_context, source: &Source, column: c_in
                 let length = ffi::sqlite3_value_bytes(value);
                 if text.is_null() {
                     ffi::sqlite3_result_error_nomem(context);
-                } else if source.knows_zero_terminated {
-                    let length = u64::try_from(length).unwrap_or(0);
+                } else if knows_zero_terminated {
+                    let length = u64::from(length.unsigned_abs());
                     ffi::sqlite3_result_text64(context, text, length, ffi::SQLITE_TRANSIENT(), SQLITE_UTF8_ZT);
                 } else {
                     // Without a length it ends at its first NUL, which may be inside.
@@ -136,7 +136,54 @@ struct Cursor {
 /// A statement whose rows are given as they are.
 struct Source {
     statement: *mut ffi::sqlite3_stmt,
+    /// Where the values of a row are, null for those not asked for yet; the first one always is.
+    values: Box<[*mut ffi::sqlite3_value]>,
     knows_zero_terminated: bool,
+}
+
+impl Source {
+    /// The rows of a statement, which is on the first of them.
+    ///
+    /// # Safety
+    /// Nobody else may go on with it, and it must live as long.
+    unsafe fn new(statement: *mut ffi::sqlite3_stmt, columns: c_int) -> Self {
+        let mut values = vec![ptr::null_mut(); usize::try_from(columns).unwrap_or(0)].into_boxed_slice();
+        // SAFETY: the statement is on a row; the other function may be called at any time.
+        unsafe {
+            if let Some(first) = values.first_mut() {
+                *first = ffi::sqlite3_column_value(statement, 0);
+            }
+            Self { statement, values, knows_zero_terminated: ffi::sqlite3_libversion_number() >= ZERO_TERMINATED_SINCE }
+        }
+    }
+
+    /// The statement is on its next row.
+    ///
+    /// SQLite has the values of a row side by side, and those of the next row in the same place. So the first one, asked
+    /// for anew, tells whether they have moved. Asking for each takes a lock each time, a sixteenth of a read of ten
+    /// messages.
+    fn advanced(&mut self) {
+        // SAFETY: the statement is on a row.
+        let first = unsafe { ffi::sqlite3_column_value(self.statement, 0) };
+        if self.values.first() != Some(&first) {
+            self.values.fill(ptr::null_mut());
+            if let Some(place) = self.values.first_mut() {
+                *place = first;
+            }
+        }
+    }
+
+    /// A value of the row; `None` behind its columns.
+    fn value(&mut self, column: c_int) -> Option<*mut ffi::sqlite3_value> {
+        // SAFETY: the statement is on a row.
+        let ask = || unsafe { ffi::sqlite3_column_value(self.statement, column) };
+        let known = self.values.get_mut(usize::try_from(column).ok()?)?;
+        if known.is_null() {
+            *known = ask();
+        }
+        debug_assert_eq!(*known, ask());
+        Some(*known)
+    }
 }
 
 /// Adds a function to the connection.
@@ -321,9 +368,13 @@ unsafe extern "C" fn filter(
 unsafe extern "C" fn next(cursor: *mut ffi::sqlite3_vtab_cursor) -> c_int {
     // SAFETY: SQLite hands over a cursor of `open`.
     unsafe {
-        advance(cursor, |_, cursor| match &mut cursor.rows {
-            Some(rows) => rows.next(),
-            None => Ok(false),
+        advance(cursor, |_, cursor| {
+            let Some(rows) = &mut cursor.rows else { return Ok(false) };
+            let found = rows.next()?;
+            if let Some(source) = cursor.source.as_mut().filter(|_| found) {
+                source.advanced();
+            }
+            Ok(found)
         })
     }
 }
@@ -333,13 +384,29 @@ impl Cursor {
     fn start(&mut self, table: &Table, arguments: &Arguments<'_>) -> Result<bool> {
         let mut rows = (table.function.open)(&table.connection, arguments)?;
         let found = rows.next()?;
-        self.source = rows.statement().map(|statement| Source {
-            statement: statement.raw(),
-            // SAFETY: it may be called at any time.
-            knows_zero_terminated: unsafe { ffi::sqlite3_libversion_number() } >= ZERO_TERMINATED_SINCE,
-        });
+        let columns = self.columns;
+        // SAFETY: the rows own it, and `end` drops both.
+        self.source =
+            rows.statement().filter(|_| found).map(|statement| unsafe { Source::new(statement.raw(), columns) });
         self.rows = Some(rows);
         Ok(found)
+    }
+
+    /// Gives a value that is not a statement's.
+    ///
+    /// Never in line: its frame would be made for every value that is.
+    #[inline(never)]
+    fn give(&self, column: c_int, context: &mut ffi::sqlite3_context) -> c_int {
+        // An argument's own value is not kept: a constraint on it is already met.
+        let Some(rows) = self.rows.as_ref().filter(|_| column < self.columns) else { return ffi::SQLITE_OK };
+        match guarded(|| rows.column(column, &mut Value(context))) {
+            Ok(()) => ffi::SQLITE_OK,
+            Err(failure) => {
+                // SAFETY: the context is alive.
+                unsafe { fail(context, &failure) };
+                failure.code()
+            }
+        }
     }
 
     fn end(&mut self) {
@@ -357,10 +424,11 @@ unsafe fn advance(
     // outlives it.
     let (table, cursor) = unsafe { (&mut *(*cursor).pVtab.cast::<Table>(), &mut *cursor.cast::<Cursor>()) };
     let result = guarded(|| step(table, cursor));
-    if !matches!(result, Ok(true)) {
-        quietly(|| cursor.end());
-    }
     cursor.row += 1;
+    if matches!(result, Ok(true)) {
+        return ffi::SQLITE_OK;
+    }
+    quietly(|| cursor.end());
     // SAFETY: the message of a table is SQLite's to free.
     unsafe { report(result.map(drop), &raw mut table.base.zErrMsg) }
 }
@@ -376,28 +444,19 @@ unsafe extern "C" fn column(
     column: c_int,
 ) -> c_int {
     // SAFETY: SQLite hands over a cursor of `open`.
-    let cursor = unsafe { &*cursor.cast::<Cursor>() };
-    // An argument's own value is not kept: a constraint on it is already met.
-    if column >= cursor.columns {
-        return ffi::SQLITE_OK;
-    }
-    if let Some(source) = &cursor.source {
+    let cursor = unsafe { &mut *cursor.cast::<Cursor>() };
+    if let Some(source) = &mut cursor.source {
         // SAFETY: the context is this callback's. The rows that the statement belongs to are there, on a row: they go
         // at their end, and with them the source.
-        unsafe { copy(context, source, column) };
+        unsafe {
+            if let Some(value) = source.value(column) {
+                copy(context, value, source.knows_zero_terminated);
+            }
+        }
         return ffi::SQLITE_OK;
     }
-    let Some(rows) = &cursor.rows else { return ffi::SQLITE_OK };
     // SAFETY: the context is alive throughout this callback.
-    let context = unsafe { &mut *context };
-    match guarded(|| rows.column(column, &mut Value(context))) {
-        Ok(()) => ffi::SQLITE_OK,
-        Err(failure) => {
-            // SAFETY: likewise.
-            unsafe { fail(context, &failure) };
-            failure.code()
-        }
-    }
+    cursor.give(column, unsafe { &mut *context })
 }
 
 unsafe extern "C" fn rowid(cursor: *mut ffi::sqlite3_vtab_cursor, rowid: *mut i64) -> c_int {
