@@ -191,4 +191,13 @@ MUTATIONS = [
         "test_transactions",
         "test_a_failed_call_leaves_the_hosts_transaction_as_it_was",
     ),
+    Mutation(
+        "SQLite: a read relies on what it remembers while a statement writes",
+        "sqlite",
+        "sqlite_ext/src/newest.rs",
+        "let is_settled = db.transaction_state(Some(&store.schema)) != TransactionState::Write;",
+        "let is_settled = true;",
+        "test_transactions",
+        "test_a_read_sees_what_a_statement_has_written_that_has_not_ended",
+    ),
 ]
