@@ -4,6 +4,7 @@ pub mod arguments;
 pub mod closing_hook;
 pub mod db;
 pub mod guard;
+mod row_values;
 pub mod scalar;
 pub mod statement;
 pub mod table_function;

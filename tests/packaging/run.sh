@@ -69,12 +69,15 @@ console.log(...Object.values(db.prepare(\`$read\`).get()));"
 }
 
 crate() {
-    mkdir -p "$work/crate/src"
-    cp -r rust/Cargo.toml rust/main.rs "$work/crate/"
-    mv "$work/crate/main.rs" "$work/crate/src/"
+    mkdir -p "$work/crate/src/bin"
+    cp rust/Cargo.toml "$work/crate/"
+    cp rust/main.rs "$work/crate/src/"
+    cp rust/kept_statements.rs "$work/crate/src/bin/"
     (cd "$work/crate" && cargo add --quiet --path "$repository/sqlite_ext" 2> "$work/log")
     expect "the crate, after cargo add" "$wanted" "$(cd "$work/crate" &&
-        CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$repository/target} cargo run --quiet)"
+        CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$repository/target} cargo run --quiet --bin uses-message-store)"
+    expect "its statements, with the SQLite that it brings" "kept" "$(cd "$work/crate" &&
+        CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$repository/target} cargo run --quiet --bin kept_statements)"
 }
 
 debian_package() {

@@ -10,6 +10,7 @@ use rusqlite::ffi;
 use crate::connection::Connection;
 use crate::engine::arguments::{Arguments, MAX_ARGUMENTS};
 use crate::engine::guard::{guarded, quietly};
+use crate::engine::row_values::RowValues;
 use crate::engine::scalar::{fail, give_text};
 use crate::engine::statement::Statement;
 use crate::errors::{Failure, Result};
@@ -133,57 +134,10 @@ struct Cursor {
     columns: c_int,
 }
 
-/// A statement whose rows are given as they are.
+/// Where the values of the row are that another statement is on.
 struct Source {
-    statement: *mut ffi::sqlite3_stmt,
-    /// Where the values of a row are, null for those not asked for yet; the first one always is.
-    values: Box<[*mut ffi::sqlite3_value]>,
+    values: RowValues,
     knows_zero_terminated: bool,
-}
-
-impl Source {
-    /// The rows of a statement, which is on the first of them.
-    ///
-    /// # Safety
-    /// Nobody else may go on with it, and it must live as long.
-    unsafe fn new(statement: *mut ffi::sqlite3_stmt, columns: c_int) -> Self {
-        let mut values = vec![ptr::null_mut(); usize::try_from(columns).unwrap_or(0)].into_boxed_slice();
-        // SAFETY: the statement is on a row; the other function may be called at any time.
-        unsafe {
-            if let Some(first) = values.first_mut() {
-                *first = ffi::sqlite3_column_value(statement, 0);
-            }
-            Self { statement, values, knows_zero_terminated: ffi::sqlite3_libversion_number() >= ZERO_TERMINATED_SINCE }
-        }
-    }
-
-    /// The statement is on its next row.
-    ///
-    /// SQLite has the values of a row side by side, and those of the next row in the same place. So the first one, asked
-    /// for anew, tells whether they have moved. Asking for each takes a lock each time, a sixteenth of a read of ten
-    /// messages.
-    fn advanced(&mut self) {
-        // SAFETY: the statement is on a row.
-        let first = unsafe { ffi::sqlite3_column_value(self.statement, 0) };
-        if self.values.first() != Some(&first) {
-            self.values.fill(ptr::null_mut());
-            if let Some(place) = self.values.first_mut() {
-                *place = first;
-            }
-        }
-    }
-
-    /// A value of the row; `None` behind its columns.
-    fn value(&mut self, column: c_int) -> Option<*mut ffi::sqlite3_value> {
-        // SAFETY: the statement is on a row.
-        let ask = || unsafe { ffi::sqlite3_column_value(self.statement, column) };
-        let known = self.values.get_mut(usize::try_from(column).ok()?)?;
-        if known.is_null() {
-            *known = ask();
-        }
-        debug_assert_eq!(*known, ask());
-        Some(*known)
-    }
 }
 
 /// Adds a function to the connection.
@@ -368,13 +322,9 @@ unsafe extern "C" fn filter(
 unsafe extern "C" fn next(cursor: *mut ffi::sqlite3_vtab_cursor) -> c_int {
     // SAFETY: SQLite hands over a cursor of `open`.
     unsafe {
-        advance(cursor, |_, cursor| {
-            let Some(rows) = &mut cursor.rows else { return Ok(false) };
-            let found = rows.next()?;
-            if let Some(source) = cursor.source.as_mut().filter(|_| found) {
-                source.advanced();
-            }
-            Ok(found)
+        advance(cursor, |_, cursor| match &mut cursor.rows {
+            Some(rows) => rows.next(),
+            None => Ok(false),
         })
     }
 }
@@ -384,10 +334,11 @@ impl Cursor {
     fn start(&mut self, table: &Table, arguments: &Arguments<'_>) -> Result<bool> {
         let mut rows = (table.function.open)(&table.connection, arguments)?;
         let found = rows.next()?;
-        let columns = self.columns;
-        // SAFETY: the rows own it, and `end` drops both.
-        self.source =
-            rows.statement().filter(|_| found).map(|statement| unsafe { Source::new(statement.raw(), columns) });
+        self.source = rows.statement().and_then(Statement::values).map(|values| Source {
+            values: values.clone(),
+            // SAFETY: it may be called at any time.
+            knows_zero_terminated: unsafe { ffi::sqlite3_libversion_number() } >= ZERO_TERMINATED_SINCE,
+        });
         self.rows = Some(rows);
         Ok(found)
     }
@@ -444,12 +395,12 @@ unsafe extern "C" fn column(
     column: c_int,
 ) -> c_int {
     // SAFETY: SQLite hands over a cursor of `open`.
-    let cursor = unsafe { &mut *cursor.cast::<Cursor>() };
-    if let Some(source) = &mut cursor.source {
+    let cursor = unsafe { &*cursor.cast::<Cursor>() };
+    if let Some(source) = &cursor.source {
         // SAFETY: the context is this callback's. The rows that the statement belongs to are there, on a row: they go
         // at their end, and with them the source.
         unsafe {
-            if let Some(value) = source.value(column) {
+            if let Some(value) = source.values.get(column) {
                 copy(context, value, source.knows_zero_terminated);
             }
         }
