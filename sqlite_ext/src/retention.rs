@@ -34,8 +34,6 @@ fn truncate_stream<'a>(connection: &Rc<Connection>, arguments: &'a Arguments<'a>
 }
 
 /// Removes the stream's messages up to a position, and keeps its version when none is left.
-///
-/// The version is kept first: should the removal fail then, it says nothing of a stream that has messages.
 fn remove(
     connection: &Rc<Connection>,
     namespace: Option<&[u8]>,
@@ -44,14 +42,22 @@ fn remove(
 ) -> Result<i64> {
     with_store(connection, namespace, |store| {
         let stream_name = check_stream(stream_name)?;
-        transaction::write(connection, store, || {
+        transaction::write_all(connection, store, || {
             let version = last_position(connection, store, Some(stream_name))?;
             let (Some(version), Some(last_to_go)) = (version, last_to_go) else { return Ok(0) };
             if version <= last_to_go {
                 connection.execute(store, Query::KeepStreamHead, &[stream_name.into(), version.into()])?;
             }
             connection.execute(store, Query::Remove, &[stream_name.into(), last_to_go.into()])?;
-            Ok(connection.db.changes())
+            let removed = connection.db.changes();
+            match last_position(connection, store, Some(stream_name))? {
+                // By a trigger of somebody's, and the stream would go on from there.
+                Some(left) if left < version => {
+                    let stream_name = String::from_utf8_lossy(stream_name).into_owned();
+                    Err(Error::VersionWouldGoBack { stream_name, version }.into())
+                }
+                _ => Ok(removed),
+            }
         })
     })
 }

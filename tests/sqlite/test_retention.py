@@ -172,6 +172,26 @@ def test_a_failed_removal_leaves_the_transaction_as_it_was():
     assert version(connection, "account-1") == 3
 
 
+def test_a_version_does_not_go_back_where_a_trigger_keeps_messages():
+    kept = "Messages of the stream were kept back, and its version would go back: account-1 (Stream Version: 3)"
+    for in_transaction in (False, True):
+        connection = connect()
+        for _ in range(4):
+            write(connection, "account-1")
+        connection.execute("CREATE TRIGGER keep BEFORE DELETE ON messages WHEN old.position = 0 BEGIN SELECT raise(IGNORE); END")
+        if in_transaction:
+            connection.execute("BEGIN")
+            write(connection, "account-2")
+        assert failure(connection, "SELECT delete_stream('account-1')") == (kept, "SQLITE_ERROR")
+        assert positions(connection, "account-1") == [0, 1, 2, 3]
+        # The last one is still there.
+        assert value(connection, "SELECT truncate_stream('account-1', 2)") == 1
+        if in_transaction:
+            connection.execute("COMMIT")
+        assert positions(connection, "account-1") == [0, 2, 3]
+        assert write(connection, "account-1", expected=3) == 4
+
+
 def test_in_a_statement_that_writes():
     connection = connect()
     connection.execute("CREATE TABLE removed (n)")
