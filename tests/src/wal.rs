@@ -8,8 +8,11 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 /// Settings under which only a commit, or what a test looks for, flushes the log: nothing does it in the background for
-/// ten seconds. The buffers hold what [`HeldFlush`] writes several times.
-const SETTINGS: [&str; 7] = [
+/// ten seconds. Nor does anything write to it: with a level for standbys the running transactions are noted every now and
+/// then. The buffers hold what [`HeldFlush`] writes several times.
+const SETTINGS: [&str; 9] = [
+    "wal_level=minimal",
+    "max_wal_senders=0",
     "fsync=on",
     "wal_writer_delay=10s",
     "wal_writer_flush_after=1GB",
