@@ -1,9 +1,9 @@
-//! UTF-8 as Postgres checks it, before it looks for JSON.
+//! UTF-8 as Postgres checks it in every text that it is given, before a function sees it.
 
 use crate::error::{Error, Result};
 
 /// The bytes as text, when they are UTF-8 without a zero byte.
-pub(super) fn utf8(bytes: &[u8]) -> Result<&str> {
+pub fn utf8(bytes: &[u8]) -> Result<&str> {
     let text = std::str::from_utf8(bytes);
     let valid = text.map_or_else(|error| error.valid_up_to(), str::len);
     match (text, bytes[..valid].contains(&0)) {
@@ -22,11 +22,7 @@ fn invalid(bytes: &[u8]) -> Error {
         _ => 1,
     };
     let named: Vec<String> = bytes.iter().take(announced).map(|byte| format!("0x{byte:02x}")).collect();
-    Error::InvalidJson {
-        sqlstate: "22021",
-        message: format!("invalid byte sequence for encoding \"UTF8\": {}", named.join(" ")),
-        detail: None,
-    }
+    Error::InvalidEncoding(named.join(" "))
 }
 
 #[cfg(test)]

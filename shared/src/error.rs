@@ -124,6 +124,10 @@ pub enum Error {
     IntegerOutOfRange(String),
     #[error("invalid input syntax for type boolean: \"{0}\"")]
     InvalidBoolean(String),
+    #[error("invalid byte sequence for encoding \"UTF8\": {0}")]
+    InvalidEncoding(String),
+    #[error("SET requires parameter name")]
+    NullSettingName,
     #[error("unrecognized configuration parameter \"{0}\"")]
     UnknownSetting(String),
 }
@@ -137,6 +141,8 @@ impl Error {
             Self::InvalidId(_) | Self::InvalidInteger(_) | Self::InvalidBoolean(_) => "22P02",
             Self::UnknownSetting(_) | Self::RoleDoesNotExist(_) => "42704",
             Self::NullValue(_) | Self::NullConsumerPosition => "23502",
+            Self::InvalidEncoding(_) => "22021",
+            Self::NullSettingName => "22004",
             Self::NotCalledByTrigger(_) => "39P01",
             Self::ConcurrentDelete => "40001",
             Self::DuplicateId(_) => "23505",

@@ -11,7 +11,6 @@
 //!   numbers together are held to that, since only they can grow by much.
 
 mod canonical;
-mod encoding;
 mod key_order;
 mod lexer;
 mod number;
@@ -24,6 +23,7 @@ mod value;
 pub use ordinary::{Member, Objects};
 pub use value::Value;
 
+use crate::encoding;
 use crate::error::Result;
 use std::borrow::Cow;
 

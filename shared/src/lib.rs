@@ -12,6 +12,7 @@ pub mod arguments;
 pub mod batch;
 pub mod consumer_group;
 pub mod consumer_position;
+pub mod encoding;
 pub mod error;
 pub mod expected_version;
 pub mod hash;

@@ -54,7 +54,7 @@ fn get_category_messages(connection: &Rc<Connection>, arguments: &Arguments<'_>)
         let limit = read.batch_size.limit()?;
         let correlation = read.correlation.map(<[u8]>::to_vec);
         let filter = Filter { consumer_group: read.consumer_group, correlation, ..Filter::default() };
-        source.statement_mut().start(&[read.category.into(), read.position.into()])?;
+        source.start(&[read.category.into(), read.position.into()], read.batch_size.value())?;
         Ok(Box::new(MessageRows::new(source, filter, limit)))
     })
 }

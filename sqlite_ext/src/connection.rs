@@ -28,6 +28,8 @@ pub struct Connection {
     /// Whether the end of the connection will be noticed.
     is_armed: Cell<bool>,
     calls: Cell<u64>,
+    /// Whether a transaction of our own is still open after a call has failed.
+    pub has_left_transaction: Cell<bool>,
 }
 
 impl Connection {
@@ -40,6 +42,7 @@ impl Connection {
             settings: RefCell::default(),
             is_armed: Cell::new(false),
             calls: Cell::new(0),
+            has_left_transaction: Cell::new(false),
         }
     }
 

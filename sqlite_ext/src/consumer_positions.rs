@@ -1,5 +1,6 @@
 //! `record_consumer_position`, `consumer_positions`.
 
+use std::ffi::c_int;
 use std::rc::Rc;
 
 use message_store_core::consumer_position::{ConsumerPosition, advance, check_filter};
@@ -8,12 +9,11 @@ use message_store_core::time;
 use crate::connection::Connection;
 use crate::engine::arguments::Arguments;
 use crate::engine::scalar::{Answer, Purity, Scalar};
-use crate::engine::statement::Statement;
-use crate::engine::table_function::{Rows, TableFunction};
+use crate::engine::table_function::{HeldRows, Rows, TableFunction, Value};
 use crate::errors::Result;
 use crate::message_rows::NoRows;
 use crate::namespaces::{is_readable, with_store};
-use crate::statements::{Pooled, Query};
+use crate::statements::Query;
 use crate::transaction;
 
 /// `record_consumer_position(category, consumer, position, force, namespace)`.
@@ -66,20 +66,46 @@ fn consumer_positions(connection: &Rc<Connection>, arguments: &Arguments<'_>) ->
             statement => statement?,
         };
         statement.start(&[category.into()])?;
-        Ok(Box::new(Positions { statement }))
+        let mut rows = Vec::new();
+        while statement.step()? {
+            let consumer = Consumer {
+                category: statement.string(0),
+                name: statement.string(1),
+                position: statement.whole(2)?,
+                lag: statement.whole(3)?,
+                time: statement.string(4),
+            };
+            rows.push(consumer);
+        }
+        Ok(Box::new(Consumers(HeldRows::new(rows))))
     })
 }
 
-struct Positions {
-    statement: Pooled,
+/// Read at once, so that a loop over them can record positions and comes to an end.
+struct Consumers(HeldRows<Consumer>);
+
+struct Consumer {
+    category: Option<String>,
+    name: Option<String>,
+    position: Option<i64>,
+    lag: Option<i64>,
+    time: Option<String>,
 }
 
-impl Rows for Positions {
+impl Rows for Consumers {
     fn next(&mut self) -> Result<bool> {
-        self.statement.step()
+        Ok(self.0.next())
     }
 
-    fn statement(&self) -> Option<&Statement> {
-        self.statement.get()
+    fn column(&self, column: c_int, value: &mut Value<'_>) -> Result<()> {
+        let Some(consumer) = self.0.row() else { return Ok(()) };
+        match column {
+            0 => value.string(consumer.category.as_deref()),
+            1 => value.string(consumer.name.as_deref()),
+            2 => value.integer(consumer.position),
+            3 => value.integer(consumer.lag),
+            _ => value.string(consumer.time.as_deref()),
+        }
+        Ok(())
     }
 }

@@ -68,17 +68,29 @@ impl Failure {
             if *code == ffi::SQLITE_BUSY || *code == ffi::SQLITE_BUSY_RECOVERY || *code == SQLITE_BUSY_TIMEOUT)
     }
 
-    /// Whether a table is not there: SQLite has no code of its own for that.
+    /// Whether the host has interrupted the statement.
+    pub fn is_interrupt(&self) -> bool {
+        matches!(self, Self::Engine { code, .. } if code & 0xff == ffi::SQLITE_INTERRUPT)
+    }
+
+    /// Whether there is no savepoint of that name.
+    pub fn is_missing_savepoint(&self) -> bool {
+        matches!(self, Self::Engine { message, .. } if message.starts_with("no such savepoint"))
+    }
+
+    /// Whether a table of ours is not there: SQLite has no code of its own for that.
     pub fn is_missing_table(&self) -> bool {
-        matches!(self, Self::Engine { code, message }
-            if *code == ffi::SQLITE_ERROR && message.starts_with("no such table"))
+        let Self::Engine { code: ffi::SQLITE_ERROR, message } = self else { return false };
+        let Some(table) = message.strip_prefix("no such table: ") else { return false };
+        // Not one that a trigger of somebody's writes to.
+        table.ends_with("messages") || table.contains("message_store_") || table.ends_with("sqlite_sequence")
     }
 
     /// Whether the constraint on these columns is broken.
     pub fn breaks_unique(&self, columns: &str) -> bool {
         matches!(self, Self::Engine { code, message }
             if *code == ffi::SQLITE_CONSTRAINT_UNIQUE
-                && message.strip_prefix("UNIQUE constraint failed: ").is_some_and(|broken| broken.ends_with(columns)))
+                && message.strip_prefix("UNIQUE constraint failed: ").is_some_and(|broken| broken == columns))
     }
 }
 

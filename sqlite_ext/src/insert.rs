@@ -78,7 +78,7 @@ fn insert<const N: usize>(
     let db = connection.db;
     let before = db.total_changes();
     let count = i64::try_from(rows.len()).unwrap_or(i64::MAX);
-    stored(connection, statement.execute(rows.as_flattened()), count)?;
+    stored(connection, store, statement.execute(rows.as_flattened()), count)?;
     // Several follow each other where no trigger of somebody's has stored anything, too.
     if count == 1 || i64::from(db.total_changes().wrapping_sub(before)) == count {
         let last = db.last_insert_rowid();
@@ -94,11 +94,13 @@ fn insert<const N: usize>(
 
 /// The outcome of an insert of so many messages: a duplicate id in Postgres' words, and an error where a trigger of
 /// somebody's has passed over a message, or put something else in its place.
-pub fn stored(connection: &Connection, inserted: Result<()>, count: i64) -> Result<()> {
+pub fn stored(connection: &Connection, store: &Store, inserted: Result<()>, count: i64) -> Result<()> {
     match inserted {
         Ok(()) if connection.db.changes() != count => Err(prevented()),
         // Which id it is belongs to the error's detail, which SQLite's errors do not have.
-        Err(failure) if failure.breaks_unique("messages.id") => Err(Error::DuplicateId(String::new()).into()),
+        Err(failure) if failure.breaks_unique(&format!("{}messages.id", store.prefix)) => {
+            Err(Error::DuplicateId(String::new()).into())
+        }
         inserted => inserted,
     }
 }

@@ -53,6 +53,7 @@ mod store;
 mod stream_messages;
 mod stream_version;
 mod transaction;
+mod undo;
 mod utility;
 mod write;
 mod write_messages;

@@ -9,7 +9,7 @@ use message_store_core::namespace_name;
 use crate::connection::Connection;
 use crate::engine::arguments::Arguments;
 use crate::engine::statement::Statement;
-use crate::engine::table_function::{Rows, TableFunction, Value};
+use crate::engine::table_function::{HeldRows, Rows, TableFunction, Value};
 use crate::errors::Result;
 use crate::message_rows::NoRows;
 use crate::namespaces::{is_readable, with_store};
@@ -62,7 +62,7 @@ fn get_namespace(connection: &Rc<Connection>, arguments: &Arguments<'_>) -> Resu
         registry::find(connection, name)?.ok_or_else(|| registry::unknown(name))?
     };
     let columns = [Some(entry.name), entry.token_hash, entry.description, entry.metadata, entry.created_at];
-    Ok(Box::new(Texts { rows: vec![columns.into()], row: None }))
+    Ok(Box::new(Texts(HeldRows::new(vec![columns.into()]))))
 }
 
 fn list_namespaces(connection: &Rc<Connection>, _: &Arguments<'_>) -> Result<Box<dyn Rows>> {
@@ -82,7 +82,7 @@ fn list_namespaces(connection: &Rc<Connection>, _: &Arguments<'_>) -> Result<Box
         }
         rows => rows?,
     };
-    Ok(Box::new(Texts { rows, row: None }))
+    Ok(Box::new(Texts(HeldRows::new(rows))))
 }
 
 /// When the default store was created; `None` when it is not there yet.
@@ -90,23 +90,17 @@ fn created_at(connection: &Rc<Connection>) -> Result<Option<String>> {
     Ok(schema::identity(connection, &connection.main)?.map(|identity| identity.created_at))
 }
 
-/// Rows of texts, few enough to be held.
-struct Texts {
-    rows: Vec<Vec<Option<String>>>,
-    row: Option<usize>,
-}
+/// Rows of texts.
+struct Texts(HeldRows<Vec<Option<String>>>);
 
 impl Rows for Texts {
     fn next(&mut self) -> Result<bool> {
-        let row = self.row.map_or(0, |row| row + 1);
-        self.row = Some(row);
-        Ok(row < self.rows.len())
+        Ok(self.0.next())
     }
 
     fn column(&self, column: c_int, value: &mut Value<'_>) -> Result<()> {
-        let row = self.row.and_then(|row| self.rows.get(row));
-        let column = usize::try_from(column).ok().and_then(|column| row?.get(column));
-        value.text(column.and_then(Option::as_deref).map(str::as_bytes));
+        let column = usize::try_from(column).ok().and_then(|column| self.0.row()?.get(column));
+        value.string(column.and_then(Option::as_deref));
         Ok(())
     }
 }

@@ -6,7 +6,7 @@ use message_store_core::consumer_group::ConsumerGroup;
 use message_store_core::json;
 use message_store_core::stream_name::category;
 
-use crate::engine::statement::Statement;
+use crate::engine::statement::{Parameter, Statement};
 use crate::engine::table_function::Rows;
 use crate::errors::Result;
 use crate::statements::Pooled;
@@ -56,8 +56,16 @@ impl Source {
         }
     }
 
-    /// The statement.
-    pub fn statement_mut(&mut self) -> &mut Statement {
+    /// Starts a read of a stream or a category. A condition may name the batch size, too.
+    pub fn start(&mut self, parameters: &[Parameter<'_>; 2], batch_size: i64) -> Result<&mut Statement> {
+        self.statement_mut().start(parameters)?;
+        if let Self::Own(statement) = self {
+            statement.bind_named(c"$3", batch_size)?;
+        }
+        Ok(self.statement_mut())
+    }
+
+    fn statement_mut(&mut self) -> &mut Statement {
         match self {
             Self::Kept(statement) => statement,
             Self::Own(statement) => statement,

@@ -1,5 +1,6 @@
 //! The file of a namespace: made, looked at and removed through a connection of our own.
 
+use std::ffi::CStr;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
@@ -23,6 +24,8 @@ pub fn create(main: Db, path: &Path, store_id: &str) -> Result<()> {
     let unfinished = path.with_extension(format!("{}.new", message_id::generate().simple()));
     create_empty(&unfinished, path)?;
     let made = fill(main, &unfinished, store_id)
+        // What a killed process left beside a file that was removed by hand would be taken for this one's.
+        .and_then(|()| remove_files(path))
         .and_then(|()| fs::rename(&unfinished, path).map_err(|error| cannot("created", path, &error)));
     match made {
         Ok(()) => sync_names(path),
@@ -44,21 +47,41 @@ fn sync_names(path: &Path) {
 pub fn fill(main: Db, path: &Path, store_id: &str) -> Result<()> {
     let own = OwnDb::open(path, BUSY_TIMEOUT)?;
     let db = own.db();
-    let mode = main.query("PRAGMA main.journal_mode", &[], |row| row.string(0))?.flatten();
+    let of_main = |pragma: &str| main.query(&format!("PRAGMA main.{pragma}"), &[], |row| row.string(0));
+    let (mode, encoding) = (of_main("journal_mode")?.flatten(), of_main("encoding")?.flatten());
+    // It could not be attached to a database of another one.
+    if let Some(encoding) = encoding {
+        db.execute_script(&format!("PRAGMA encoding = '{encoding}'"))?;
+    }
     // So that a power cut does not bring the rollback journal back, and with it the file as it was.
     db.execute_script("PRAGMA synchronous = extra")?;
-    db.execute_script("BEGIN IMMEDIATE; DROP TABLE IF EXISTS message_store_schema")?;
-    schema::create_tables(db, c"main", "", store_id)?;
-    db.execute_script(&sql(include_str!("../sql/clear.sql"), c"main", ""))?;
+    db.execute_script("BEGIN IMMEDIATE")?;
+    fill_database(db, c"main", store_id)?;
     db.execute_script("COMMIT")?;
     if mode.as_deref() == Some("wal") { db.execute_script("PRAGMA journal_mode = wal") } else { Ok(()) }
+}
+
+/// The same in a transaction that is open.
+pub fn fill_database(db: Db, schema: &CStr, store_id: &str) -> Result<()> {
+    db.execute_script(&sql("DROP TABLE IF EXISTS {schema}message_store_schema", schema, ""))?;
+    schema::create_tables(db, schema, "", store_id)?;
+    db.execute_script(&sql(include_str!("../sql/clear.sql"), schema, ""))
 }
 
 /// Whether the file is an empty one of this very main store's: what a `create_namespace` that was rolled back leaves
 /// behind, or a `delete_namespace` that could not remove it.
 pub fn is_leftover(path: &Path, store_id: &str) -> bool {
     // The lock first: a deletion that is committed in the main file may not be in this one yet.
-    inspect(path, "BEGIN IMMEDIATE").is_ok_and(|found| found.store_id == store_id && !found.has_messages)
+    inspect(path, "BEGIN IMMEDIATE").is_ok_and(|found| found.is_leftover(store_id))
+}
+
+/// The same of one that the connection itself has attached, and perhaps locked; now it has.
+pub fn is_attached_leftover(db: Db, schema: &CStr, store_id: &str) -> Result<bool> {
+    match db.execute(&sql("DELETE FROM {schema}message_store_schema WHERE 0", schema, ""), &[]) {
+        Err(failure) if failure.is_missing_table() => Ok(false),
+        Err(failure) => Err(failure),
+        Ok(()) => Ok(found(db, schema).is_ok_and(|found| found.is_leftover(store_id))),
+    }
 }
 
 /// Removes a leftover, unless another connection has it open: that one removes, by their names, the files that belong
@@ -97,14 +120,24 @@ struct Found {
     has_messages: bool,
 }
 
+impl Found {
+    fn is_leftover(&self, store_id: &str) -> bool {
+        self.store_id == store_id && !self.has_messages
+    }
+}
+
 fn inspect(path: &Path, begin: &str) -> Result<Found> {
     let own = OwnDb::open(path, BUSY_TIMEOUT)?;
     own.db().execute_script(begin)?;
-    let query = "SELECT version, store_id FROM message_store_schema";
-    let found = own.db().query(query, &[], |row| (row.integer(0), row.string(1).unwrap_or_default()))?;
+    found(own.db(), c"main")
+}
+
+fn found(db: Db, schema: &CStr) -> Result<Found> {
+    let query = sql("SELECT version, store_id FROM {schema}message_store_schema", schema, "");
+    let found = db.query(&query, &[], |row| (row.integer(0), row.string(1).unwrap_or_default()))?;
     let (version, store_id) = found.ok_or_else(|| Failure::new(ffi::SQLITE_ERROR, "no store"))?;
-    let has_messages = schema::exists(own.db(), c"main", "messages")?
-        && own.db().query("SELECT 1 FROM messages LIMIT 1", &[], |_| ())?.is_some();
+    let has_messages = schema::exists(db, schema, "messages")?
+        && db.query(&sql("SELECT 1 FROM {schema}messages LIMIT 1", schema, ""), &[], |_| ())?.is_some();
     Ok(Found { version, store_id, has_messages })
 }
 

@@ -59,17 +59,30 @@ fn create_namespace<'a>(connection: &Rc<Connection>, arguments: &'a Arguments<'a
     let name = entry.name.clone();
     let db = connection.db;
     add(connection, entry, |store_id| {
+        let foreign = || Error::NotARegisteredNamespace(name.clone()).into();
         let Some(path) = namespaces::path(db, &name) else {
             let store = Store::in_memory(&name);
+            if schema::exists(db, &store.schema, &format!("{}messages", store.prefix))? {
+                return Err(foreign());
+            }
             return schema::create_tables(db, &store.schema, &store.prefix, store_id);
         };
-        if path.symlink_metadata().is_ok() {
-            if !namespace_file::is_leftover(&path, store_id) {
-                return Err(Error::NotARegisteredNamespace(name.clone()).into());
-            }
-            return namespace_file::fill(db, &path, store_id);
+        if path.symlink_metadata().is_err() {
+            return namespace_file::create(db, &path, store_id);
         }
-        namespace_file::create(db, &path, store_id)
+        // One that this transaction has deleted is locked for any other connection.
+        if let Some(store) = namespaces::attached(connection, &name) {
+            if !namespace_file::is_attached_leftover(db, &store.schema, store_id)? {
+                return Err(foreign());
+            }
+            store.pool.clear();
+            store.is_checked.set(false);
+            return namespace_file::fill_database(db, &store.schema, store_id);
+        }
+        if !namespace_file::is_leftover(&path, store_id) {
+            return Err(foreign());
+        }
+        namespace_file::fill(db, &path, store_id)
     })
 }
 
@@ -90,11 +103,11 @@ fn register_namespace<'a>(connection: &Rc<Connection>, arguments: &'a Arguments<
 /// The tables are dropped in the same transaction as the entry: a writer of another process that has the file open
 /// finds no table, not a file that is on no disk. In the host's transaction the empty file stays behind.
 fn delete_namespace<'a>(connection: &Rc<Connection>, arguments: &'a Arguments<'a>) -> Result<Answer<'a>> {
+    let cascade = arguments.boolean(1)?.unwrap_or(false);
     let name = namespace_name::check(arguments.text(0))?;
     if name == namespace_name::DEFAULT {
         return Err(Error::DefaultNamespaceCannotBeDeleted.into());
     }
-    let cascade = arguments.boolean(1)?.unwrap_or(false);
     let db = connection.db;
     transaction::waiting(connection, || match registry::find(connection, name)? {
         Some(_) => Ok(()),
@@ -150,8 +163,7 @@ fn remove_leftover(connection: &Rc<Connection>, name: &str, path: &Path) -> Resu
 }
 
 fn forget(connection: &Rc<Connection>, name: &str) {
-    let store = connection.attached.borrow().iter().find(|store| store.namespace == name).map(Rc::clone);
-    if let Some(store) = store {
+    if let Some(store) = namespaces::known(connection, name) {
         namespaces::forget(connection, &store);
     }
 }

@@ -4,7 +4,7 @@
 //! is first used; SQLite attaches only so many, so the one unused for longest makes room. A main database without a
 //! file keeps its namespaces in itself.
 
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::path::PathBuf;
 use std::rc::Rc;
 
@@ -16,7 +16,7 @@ use crate::errors::{Failure, Result};
 use crate::registry;
 use crate::schema;
 use crate::store::Store;
-use crate::transaction::waiting;
+use crate::transaction::{end_left_transaction, waiting};
 
 /// Does `work` with the store that the argument names.
 ///
@@ -28,6 +28,7 @@ pub fn with_store<T>(
     argument: Option<&[u8]>,
     work: impl Fn(&Rc<Store>) -> Result<T>,
 ) -> Result<T> {
+    end_left_transaction(connection);
     waiting(connection, || attempt(connection, argument, &work))
 }
 
@@ -65,16 +66,28 @@ pub fn resolve(connection: &Rc<Connection>, argument: Option<&[u8]>) -> Result<R
     if name == namespace_name::DEFAULT {
         return Ok(Rc::clone(&connection.main));
     }
-    let known = connection.attached.borrow().iter().find(|store| store.namespace == name).map(Rc::clone);
-    match known {
-        Some(store) if !store.has_own_database() || !connection.db.has_moved(&store.schema) => return Ok(store),
-        Some(store) => forget(connection, &store),
-        None => {}
+    if let Some(store) = attached(connection, name) {
+        return Ok(store);
+    }
+    if let Some(store) = known(connection, name) {
+        forget(connection, &store);
     }
     if registry::find(connection, name)?.is_none() {
         return Err(registry::unknown(name));
     }
     attach(connection, name)
+}
+
+/// The namespace as the connection has it attached.
+pub fn attached(connection: &Rc<Connection>, name: &str) -> Option<Rc<Store>> {
+    let db = connection.db;
+    let is_there = |schema: &CStr| db.has_database(schema) && !db.has_moved(schema);
+    known(connection, name).filter(|store| !store.has_own_database() || is_there(&store.schema))
+}
+
+/// The same where its file may have been removed, or the host may have detached it.
+pub fn known(connection: &Rc<Connection>, name: &str) -> Option<Rc<Store>> {
+    connection.attached.borrow().iter().find(|store| store.namespace == name).map(Rc::clone)
 }
 
 /// Where a namespace's file is; `None` when the main database has no file.
@@ -143,7 +156,7 @@ fn detach(connection: &Rc<Connection>, store: &Rc<Store>) -> Result<()> {
 
 /// Lets go of a namespace that is no more.
 pub fn forget(connection: &Rc<Connection>, store: &Rc<Store>) {
-    if store.has_own_database() {
+    if store.has_own_database() && connection.db.has_database(&store.schema) {
         // One that a transaction holds stays, and is found out again by the next call.
         drop(detach(connection, store));
     } else {

@@ -30,6 +30,10 @@ pub fn register(connection: &rusqlite::Connection) -> rusqlite::Result<()> {
 
 /// The same on the connection as SQLite hands it over.
 pub(crate) fn register_on(db: Db) -> Result<()> {
+    // Once: a second state would not know what the first one has attached and set.
+    if db.prepare(b"SELECT message_store_release()").is_ok() {
+        return Ok(());
+    }
     let connection = Rc::new(Connection::new(db));
     closing_hook::register(&connection)?;
     for function in scalars() {

@@ -54,8 +54,13 @@ pub fn insert(connection: &Rc<Connection>, entry: &Entry) -> Result<()> {
             created_at.as_str().into(),
         ],
     );
-    inserted
-        .map_err(|failure| if failure.breaks_unique(".token_hash") { Error::TokenHashInUse.into() } else { failure })
+    inserted.map_err(|failure| {
+        if failure.breaks_unique("message_store_namespaces.token_hash") {
+            Error::TokenHashInUse.into()
+        } else {
+            failure
+        }
+    })
 }
 
 /// Takes a namespace out. The write lock of the main file is held.

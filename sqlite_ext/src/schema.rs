@@ -101,11 +101,19 @@ fn known_version(connection: &Rc<Connection>, store: &Rc<Store>) -> Result<i64> 
 
 /// Whether what has the name of the messages' table is another table, or a view, which gives no global positions.
 fn has_other_messages(db: Db, store: &Store) -> bool {
-    let query = "SELECT max(name = 'global_position' AND pk AND type = 'INTEGER') \
-                 FROM pragma_table_info(?1 || 'messages', ?2)";
-    let parameters = [store.prefix.as_str().into(), store.schema.to_str().ok().into()];
+    let columns = || -> Result<Vec<bool>> {
+        // Not the function pragma_table_info, whose table SQLite 3.40 keeps when another database takes the file's place.
+        let mut columns = db.prepare(store.sql("PRAGMA {schema}table_info(\"{prefix}messages\")").as_bytes())?;
+        columns.start(&[])?;
+        let mut are_ours = Vec::new();
+        while columns.step()? {
+            let [name, kind] = [1, 2].map(|column| columns.string(column).unwrap_or_default());
+            are_ours.push(name == "global_position" && kind == "INTEGER" && columns.integer(5) != 0);
+        }
+        Ok(are_ours)
+    };
     // Hosts may forbid pragmas; no table at all is an error of the call's own.
-    matches!(db.query(query, &parameters, |row| row.whole(0)), Ok(Some(Ok(Some(0)))))
+    columns().is_ok_and(|columns| !columns.is_empty() && !columns.contains(&true))
 }
 
 /// Upgrades the tables of version 1. In the host's transaction it may be cut off between two statements, so each can be

@@ -69,8 +69,8 @@ impl Connection {
 }
 
 /// The name as it is kept: Postgres' names of settings have no case.
-fn name(argument: Option<&[u8]>) -> Result<String> {
-    let given = argument.map(String::from_utf8_lossy).unwrap_or_default();
+fn name(argument: &[u8]) -> Result<String> {
+    let given = String::from_utf8_lossy(argument);
     let name = given.to_ascii_lowercase();
     match name.strip_prefix(PREFIX) {
         Some(rest) if !rest.is_empty() => Ok(name),
@@ -80,7 +80,7 @@ fn name(argument: Option<&[u8]>) -> Result<String> {
 
 /// `set_config(name, value, is_local)`: the value. One that is local is gone after the transaction.
 fn set_config<'a>(connection: &Rc<Connection>, arguments: &'a Arguments<'a>) -> Result<Answer<'a>> {
-    let name = name(arguments.text(0))?;
+    let name = name(arguments.text(0).ok_or(Error::NullSettingName)?)?;
     let value = arguments.text(1).map(String::from_utf8_lossy).unwrap_or_default().into_owned();
     let is_local = arguments.boolean(2)?.unwrap_or(false);
     let mut settings = connection.settings.borrow_mut();
@@ -102,12 +102,13 @@ fn set_config<'a>(connection: &Rc<Connection>, arguments: &'a Arguments<'a>) -> 
     Ok(value.into())
 }
 
-/// `current_setting(name, missing_ok)`: the value. One that was never set is NULL or an error.
+/// `current_setting(name, missing_ok)`: the value. One that was never set is NULL or an error. As in Postgres, a NULL gives
+/// NULL.
 fn current_setting<'a>(connection: &Rc<Connection>, arguments: &'a Arguments<'a>) -> Result<Answer<'a>> {
-    let name = name(arguments.text(0))?;
-    let missing_ok = arguments.boolean(1)?.unwrap_or(false);
-    match connection.setting(&name, |value| value.map(str::to_owned)) {
-        None if !missing_ok => Err(Error::UnknownSetting(name).into()),
+    let missing_ok = if arguments.count() > 1 { arguments.boolean(1)? } else { Some(false) };
+    let (Some(given), Some(missing_ok)) = (arguments.text(0), missing_ok) else { return Ok(Answer::Null) };
+    match connection.setting(&name(given)?, |value| value.map(str::to_owned)) {
+        None if !missing_ok => Err(Error::UnknownSetting(String::from_utf8_lossy(given).into_owned()).into()),
         value => Ok(value.into()),
     }
 }

@@ -61,13 +61,22 @@ queries! {
     Version => "version";
     Begin => "begin";
     Commit => "commit";
+    Release => "release";
     Rollback => "rollback";
+    RollbackTo => "rollback_to";
+    Savepoint => "savepoint";
 }
 
 /// The idle statements of a store.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Pool {
     idle: [RefCell<Vec<Statement>>; Query::COUNT],
+}
+
+impl Default for Pool {
+    fn default() -> Self {
+        Self { idle: std::array::from_fn(|_| RefCell::default()) }
+    }
 }
 
 impl Pool {

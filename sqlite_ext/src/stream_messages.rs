@@ -35,8 +35,8 @@ fn get_stream_messages(connection: &Rc<Connection>, arguments: &Arguments<'_>) -
         }
         let mut source = condition::source(connection, store, Query::StreamMessages, read.condition)?;
         let limit = read.batch_size.limit()?;
-        let statement = source.statement_mut();
-        statement.start(&[read.stream_name.into(), read.position.into()])?;
+        let parameters = [read.stream_name.into(), read.position.into()];
+        let statement = source.start(&parameters, read.batch_size.value())?;
         if limit == Some(0) || !statement.step()? {
             return Ok(Box::new(NoRows));
         }

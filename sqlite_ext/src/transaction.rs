@@ -10,6 +10,7 @@ use crate::errors::Result;
 use crate::schema;
 use crate::statements::Query;
 use crate::store::Store;
+use crate::undo::{Savepoint, Undo};
 
 /// Does `work` with the write lock of the store's database held, so that what it reads stays true until it has
 /// written. In the host's transaction it follows the host's commit or rollback; else it is committed here.
@@ -36,41 +37,63 @@ pub fn write_all<T>(connection: &Rc<Connection>, store: &Rc<Store>, work: impl F
 /// Whether the host has a transaction. In autocommit a statement of the host's that writes has one, too, and it cannot
 /// be committed before the statement's end.
 fn is_hosted(connection: &Connection) -> bool {
+    end_left_transaction(connection);
     !connection.db.is_autocommit() || connection.db.transaction_state(None) == TransactionState::Write
 }
 
+/// Rolls back a transaction of our own that an interrupt has kept from being rolled back.
+pub fn end_left_transaction(connection: &Connection) {
+    if connection.has_left_transaction.take() && !connection.db.is_autocommit() {
+        drop(connection.db.execute("ROLLBACK", &[]));
+    }
+}
+
 fn in_own<T>(connection: &Rc<Connection>, store: &Rc<Store>, work: impl FnOnce() -> Result<T>) -> Result<T> {
-    run(connection, Query::Begin)?;
-    let result = lock(connection, store).and_then(|()| work()).and_then(|value| {
+    let mut undo = Undo::prepare(connection, store)?;
+    // Interrupted right behind it, it has begun.
+    let begun = run(connection, Query::Begin).and_then(|()| lock(connection, store));
+    let worked = begun.and_then(|()| {
+        undo.locked();
+        work()
+    });
+    let result = worked.and_then(|value| {
         // With the write lock held nobody can write in between: a reader is all that a commit waits for.
-        retrying(connection, || true, || run(connection, Query::Commit))?;
+        retrying(connection, || true, || commit(connection))?;
         Ok(value)
     });
-    // A full disk and some others end the transaction by themselves.
-    if result.is_err() && !connection.db.is_autocommit() {
-        drop(run(connection, Query::Rollback));
+    if result.is_err() {
+        undo.run();
     }
     result
+}
+
+/// Commits. Interrupted before, SQLite leaves the transaction open; interrupted behind, it is committed.
+fn commit(connection: &Rc<Connection>) -> Result<()> {
+    match run(connection, Query::Commit) {
+        Err(failure) if failure.is_interrupt() && connection.db.is_autocommit() => Ok(()),
+        committed => committed,
+    }
 }
 
 /// Undoes what `work` has written when it fails. In a transaction of our own that is the rollback's doing: a savepoint
 /// makes SQLite keep a copy of every page, which takes as long as the writing.
 fn all_or_nothing<T>(connection: &Rc<Connection>, store: &Rc<Store>, work: impl FnOnce() -> Result<T>) -> Result<T> {
-    let db = connection.db;
-    // Not possible while a statement of the host's is writing.
-    let has_savepoint = db.execute("SAVEPOINT message_store", &[]).is_ok();
-    let last = if has_savepoint { None } else { Some(last_global_position(connection, store)?) };
-    let result = work();
-    match (&result, last) {
-        (Ok(_), None) => db.execute("RELEASE message_store", &[])?,
-        (Err(_), None) if !db.is_autocommit() => {
-            db.execute("ROLLBACK TO message_store", &[])?;
-            db.execute("RELEASE message_store", &[])?;
+    let Some(savepoint) = Savepoint::set(connection, store)? else {
+        let last = last_global_position(connection, store)?;
+        let mut delete = connection.statement(store, Query::DeleteAfter)?;
+        let result = work();
+        if result.is_err() {
+            delete.execute(&[last.into()])?;
         }
-        (Err(_), Some(last)) => connection.statement(store, Query::DeleteAfter)?.execute(&[last.into()])?,
-        _ => {}
+        return result;
+    };
+    match work() {
+        Ok(value) => savepoint.keep().map(|()| value),
+        Err(failure) => {
+            savepoint.undo();
+            Err(failure)
+        }
     }
-    result
 }
 
 /// The highest global position that was ever given out, 0 for none.

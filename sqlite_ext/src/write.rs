@@ -81,7 +81,7 @@ pub fn insert(connection: &Rc<Connection>, store: &Rc<Store>, message: &Message<
         message.id.into(),
     ];
     let inserted = connection.execute(store, Query::Insert, &parameters);
-    stored(connection, inserted, 1)
+    stored(connection, store, inserted, 1)
 }
 
 /// The columns without NULL, in the table's order.

@@ -36,7 +36,10 @@ fn write_messages<'a>(connection: &Rc<Connection>, arguments: &'a Arguments<'a>)
             if messages.is_empty() {
                 return Ok("[]".to_owned());
             }
-            insert(connection, store, stream_name, &messages, first)
+            let answer = insert(connection, store, stream_name, &messages, first)?;
+            // SQLite would refuse it behind the commit.
+            connection.db.check_length(answer.len())?;
+            Ok(answer)
         })
     })?;
     Ok(written.into())

@@ -141,3 +141,11 @@ def test_ids_that_are_generated():
         rows = stored(connection, "a-1")[first:]
         assert [(row["id"], row["position"], row["global_position"]) for row in answer] == [row[:3] for row in rows]
         assert [row[1:3] for row in rows] == [(n, n + 1) for n in range(first, first + size)]
+
+
+def test_an_answer_that_the_host_does_not_take_is_not_committed():
+    connection = connect()
+    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, 1000)
+    batch = json.dumps([{"type": "T"}] * 20)
+    assert failure(connection, "SELECT write_messages('a-1', ?)", batch) == ("string or blob too big", "SQLITE_TOOBIG")
+    assert not connection.in_transaction and value(connection, "SELECT stream_version('a-1')") is None

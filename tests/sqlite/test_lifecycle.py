@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 import host
-from host import Directory, connect, failure, value, write
+from host import Directory, connect, failure, load, value, write
 
 CYCLES = int(os.environ.get("MESSAGE_STORE_CYCLES", "100"))
 MESSAGES = int(os.environ.get("MESSAGE_STORE_MEMORY_MESSAGES", "1000000"))
@@ -176,3 +176,24 @@ int main(int count, char **arguments) {
     return 0;
 }
 """
+
+
+def test_functions_that_are_loaded_twice_keep_their_state():
+    with Directory() as directory:
+        connection = connect(directory.path())
+        value(connection, "SELECT create_namespace('tenant-a')")
+        write(connection, "a-1", namespace="tenant-a")
+        value(connection, "SELECT set_config('message_store.busy_timeout', '1', false)")
+        rows = connection.execute("SELECT * FROM get_stream_messages('a-1', 0, 10, NULL, 'tenant-a')")
+        load(connection)
+        rows.fetchall()
+        assert value(connection, "SELECT current_setting('message_store.busy_timeout')") == "1"
+        assert write(connection, "a-1", namespace="tenant-a") == 1
+        connection.close()
+        assert [name for name in os.listdir(directory.name) if name.endswith("-wal")] == []
+        assert [link for link in open_files() if directory.name in link] == []
+
+
+def open_files():
+    links = (f"/proc/self/fd/{number}" for number in os.listdir("/proc/self/fd"))
+    return [os.readlink(link) for link in links if os.path.islink(link)]

@@ -2,7 +2,10 @@
 
 import os
 import sqlite3
+import subprocess
+import sys
 import threading
+import time
 
 from host import Directory, connect, failure, value, write
 
@@ -173,7 +176,7 @@ def test_names_never_become_paths():
     with Directory() as directory:
         connection = connect(directory.path())
         before = set(os.listdir(directory.name))
-        for name in ("../x", "a/b", "x.db", ".", "..", "tenant\0a", "A", "a b", "é", "-a", "x" * 64):
+        for name in ("../x", "a/b", "x.db", ".", "..", "A", "a b", "é", "-a", "x" * 64):
             message, _ = failure(connection, "SELECT create_namespace(?)", name)
             assert message.startswith("Invalid namespace name: "), message
         assert set(os.listdir(directory.name)) == before
@@ -222,3 +225,104 @@ def test_racing_creators_and_deleters():
             assert str(error) == "Namespace already exists: t"
         write(connection, "a-1", namespace="t")
         assert value(connection, "PRAGMA integrity_check") == "ok"
+
+
+def test_a_namespace_deleted_and_created_in_one_transaction():
+    for mode in ("delete", "wal"):
+        with Directory() as directory:
+            connection = connect(directory.path(), timeout=0.5)
+            connection.execute(f"PRAGMA journal_mode = {mode}")
+            value(connection, "SELECT create_namespace('tenant-a')")
+            write(connection, "a-1", namespace="tenant-a")
+            started = time.monotonic()
+            for end, version in (("ROLLBACK", 0), ("COMMIT", None)):
+                connection.execute("BEGIN IMMEDIATE")
+                for _ in range(2):
+                    assert value(connection, "SELECT delete_namespace('tenant-a')") == "tenant-a"
+                    assert value(connection, "SELECT create_namespace('tenant-a')") == "tenant-a"
+                    assert write(connection, "a-1", namespace="tenant-a", expected=-1) == 0
+                value(connection, "SELECT delete_stream('a-1', 'tenant-a')")
+                value(connection, "SELECT delete_namespace('tenant-a')")
+                value(connection, "SELECT create_namespace('tenant-a')")
+                connection.execute(end)
+                assert value(connection, "SELECT stream_version('a-1', 'tenant-a')") == version, (mode, end)
+            assert time.monotonic() - started < 2
+            # A file of somebody else's in the same place is left alone.
+            value(connection, "SELECT delete_namespace('tenant-a')")
+            sqlite3.connect(f"{directory.path()}-namespaces/tenant-b.db").execute("CREATE TABLE t (n)")
+            message, _ = failure(connection, "SELECT create_namespace('tenant-b')")
+            assert message == "Not a registered namespace: tenant-b (a schema or file of that name exists)"
+
+
+def test_what_a_killed_process_left_beside_a_removed_file_is_not_the_new_ones():
+    with Directory() as directory:
+        child = f"""
+import os, sys
+sys.path.insert(0, {os.path.dirname(os.path.abspath(__file__))!r})
+from host import connect, value, write
+connection = connect({directory.path()!r})
+connection.execute("PRAGMA journal_mode = wal")
+value(connection, "SELECT create_namespace('tenant-a')")
+for number in range(20):
+    write(connection, f"a-{{number}}", namespace="tenant-a")
+os._exit(0)
+"""
+        subprocess.run([sys.executable, "-c", child], check=True)
+        file = f"{directory.path()}-namespaces/tenant-a.db"
+        assert os.path.getsize(f"{file}-wal") > 0
+        os.unlink(file)
+        connection = connect(directory.path())
+        value(connection, "SELECT delete_namespace('tenant-a')")
+        value(connection, "SELECT create_namespace('tenant-a')")
+        assert connection.execute("SELECT * FROM get_all_messages(1, -1, 'tenant-a')").fetchall() == []
+        assert write(connection, "a-1", namespace="tenant-a") == 0
+        assert value(connection, 'PRAGMA "message_store:tenant-a".integrity_check') == "ok"
+
+
+def test_a_main_file_in_utf_16():
+    with Directory() as directory:
+        connection = connect(directory.path())
+        connection.execute("PRAGMA encoding = 'UTF-16le'")
+        value(connection, "SELECT create_namespace('tenant-a')")
+        for namespace in (None, "tenant-a"):
+            write(connection, "straße-1", kind="Geöffnet", data='{"name": "Ada"}', namespace=namespace)
+            rows = connection.execute("SELECT stream_name, type, data FROM get_category_messages('straße', NULL, NULL, NULL, NULL, NULL, NULL, ?)", (namespace,))
+            assert rows.fetchall() == [("straße-1", "Geöffnet", '{"name": "Ada"}')]
+
+
+def test_a_database_in_memory_that_has_the_name_of_a_file():
+    with Directory() as directory:
+        connection = connect(f"file:{directory.path()}?vfs=memdb", uri=True)
+        value(connection, "SELECT create_namespace('tenant-a')")
+        assert write(connection, "a-1", namespace="tenant-a") == 0
+        assert os.listdir(directory.name) == []
+        other = connect(directory.path("other.db"))
+        write(other, "a-1")
+        connection = connect(directory.path("third.db"))
+        os.chdir(directory.name)
+        try:
+            connection.deserialize(other.serialize())
+            value(connection, "SELECT create_namespace('tenant-a')")
+            assert write(connection, "a-1", namespace="tenant-a") == 0 and write(connection, "a-1") == 1
+            assert [name for name in os.listdir(".") if name.endswith("-namespaces")] == []
+        finally:
+            os.chdir("/")
+
+
+def test_a_namespace_that_the_host_has_detached():
+    with Directory() as directory:
+        connection = connect(directory.path())
+        value(connection, "SELECT create_namespace('tenant-a')")
+        write(connection, "a-1", namespace="tenant-a")
+        for call in ("SELECT stream_version('a-1', 'tenant-a')", "SELECT count(*) FROM get_stream_messages('a-1', 0, 10, NULL, 'tenant-a')"):
+            connection.execute('DETACH "message_store:tenant-a"')
+            assert value(connection, call) in (0, 1)
+        connection.execute('DETACH "message_store:tenant-a"')
+        assert value(connection, "SELECT delete_namespace('tenant-a')") == "tenant-a"
+
+
+def test_tables_of_somebody_elses_in_memory_are_left_alone():
+    connection = connect()
+    connection.execute('CREATE TABLE "tenant-a:messages" (n)')
+    message, _ = failure(connection, "SELECT create_namespace('tenant-a')")
+    assert message == "Not a registered namespace: tenant-a (a schema or file of that name exists)"

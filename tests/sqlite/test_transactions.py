@@ -266,11 +266,27 @@ def test_hostile_arguments():
                 pass
     assert value(connection, "PRAGMA integrity_check") == "ok"
     assert write(connection, "fine-1") == 0
-    with Directory() as directory:
-        text = "a\0b"
-        connection = connect(directory.path())
-        write(connection, f"{text}-1", kind=text)
-        assert connection.execute("SELECT stream_name, type FROM get_all_messages()").fetchall() == [(f"{text}-1", text)]
+
+
+def test_texts_that_postgres_does_not_let_in():
+    # SQLite's own functions see such a text end in different places, and its stream would be of two categories.
+    for given, named in (("'a' || char(0) || 'b'", "0x00"), ("CAST(x'612dff' AS TEXT)", "0xff"), ("x'612de282'", "0xe2 0x82")):
+        connection = connect()
+        for call in (
+            f"SELECT write_message(NULL, {given}, 'T', '{{}}')",
+            f"SELECT write_message(NULL, 'a-1', {given}, '{{}}')",
+            f"SELECT write_messages({given}, '[]')",
+            f"SELECT create_namespace('tenant-a', {given})",
+            f"SELECT record_consumer_position('a', {given}, 1)",
+            f"SELECT * FROM get_stream_messages({given})",
+            f"SELECT * FROM get_category_messages({given})",
+            f"SELECT * FROM list_streams({given})",
+        ):
+            wanted = (f'invalid byte sequence for encoding "UTF8": {named}', "SQLITE_ERROR")
+            assert failure(connection, call) == wanted, (call, failure(connection, call))
+        assert connection.execute("SELECT * FROM list_namespaces()").fetchone()[0] == "message_store"
+        # The functions that only read their argument stay usable in an index over what a plain SQLite has stored.
+        assert value(connection, f"SELECT hash_64({given}) IS NOT NULL") == 1
 
 
 def test_local_settings_end_with_the_transaction():

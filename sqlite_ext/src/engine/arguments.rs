@@ -4,7 +4,7 @@ use std::ffi::c_int;
 use std::marker::PhantomData;
 use std::slice;
 
-use message_store_core::Error;
+use message_store_core::{Error, encoding};
 use rusqlite::ffi;
 
 use crate::errors::Result;
@@ -31,6 +31,11 @@ impl Arguments<'_> {
             }
         }
         Self { values: arguments, callback: PhantomData }
+    }
+
+    /// How many were given, counted up to the last one.
+    pub fn count(&self) -> usize {
+        self.values.iter().rposition(|value| !value.is_null()).map_or(0, |last| last + 1)
     }
 
     fn kind(&self, number: usize) -> c_int {
@@ -62,6 +67,17 @@ impl Arguments<'_> {
         }
     }
 
+    /// Refuses texts that Postgres would not have let in: one with a zero byte would be cut off there by some of SQLite's
+    /// own functions and not by others, and belong to two categories.
+    pub fn check_texts(&self) -> Result<()> {
+        for number in 0..MAX_ARGUMENTS {
+            if matches!(self.kind(number), ffi::SQLITE_TEXT | ffi::SQLITE_BLOB) {
+                encoding::utf8(self.text(number).unwrap_or_default())?;
+            }
+        }
+        Ok(())
+    }
+
     /// An integer. Some hosts bind every number as a real, so a whole one is taken as well; text is read as Postgres
     /// reads a literal.
     pub fn integer(&self, number: usize) -> Result<Option<i64>> {
@@ -89,11 +105,7 @@ impl Arguments<'_> {
             ffi::SQLITE_INTEGER | ffi::SQLITE_FLOAT => Ok(self.integer(number)?.map(|value| value != 0)),
             _ => {
                 let text = String::from_utf8_lossy(self.text(number).unwrap_or_default());
-                match text.trim().to_ascii_lowercase().as_str() {
-                    "t" | "true" | "y" | "yes" | "on" | "1" => Ok(Some(true)),
-                    "f" | "false" | "n" | "no" | "off" | "0" => Ok(Some(false)),
-                    _ => Err(Error::InvalidBoolean(text.into_owned()).into()),
-                }
+                parse_boolean(&text).map(Some).ok_or_else(|| Error::InvalidBoolean(text.into_owned()).into())
             }
         }
     }
@@ -107,8 +119,21 @@ fn whole(real: f64) -> Option<i64> {
     (in_range && real.fract() == 0.0).then_some(real as i64)
 }
 
+/// Postgres takes every beginning of these words that is not one of another, in any case.
+fn parse_boolean(text: &str) -> Option<bool> {
+    let text = text.trim_matches(BLANKS).to_ascii_lowercase();
+    let begins = |word: &str, shortest: usize| text.len() >= shortest && word.starts_with(&text);
+    if begins("true", 1) || begins("yes", 1) || begins("on", 2) || text == "1" {
+        return Some(true);
+    }
+    (begins("false", 1) || begins("no", 1) || begins("off", 2) || text == "0").then_some(false)
+}
+
+/// What Postgres passes over around a number or a boolean.
+const BLANKS: [char; 6] = [' ', '\t', '\n', '\r', '\x0b', '\x0c'];
+
 fn parse_integer(text: &str) -> Result<i64> {
-    let trimmed = text.trim_matches([' ', '\t', '\n', '\r', '\x0b', '\x0c']);
+    let trimmed = text.trim_matches(BLANKS);
     let digits = trimmed.strip_prefix(['+', '-']).unwrap_or(trimmed);
     if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(Error::InvalidInteger(text.to_owned()).into());
@@ -128,6 +153,20 @@ mod tests {
         for real in [1.5, 9_223_372_036_854_775_808.0, f64::INFINITY, f64::NAN] {
             assert_eq!(whole(real), None);
         }
+    }
+
+    #[test]
+    fn booleans_are_read_as_postgres_reads_them() {
+        for (wanted, texts) in [
+            (Some(true), "t tr TRUE y Yes on 1"),
+            (Some(false), "f fals F n no of OFF 0"),
+            (None, "o truex 2 yess onn 10 \u{a0}t"),
+        ] {
+            for text in texts.split(' ') {
+                assert_eq!(parse_boolean(text), wanted, "{text}");
+            }
+        }
+        assert_eq!((parse_boolean(""), parse_boolean("\t true\n")), (None, Some(true)));
     }
 
     #[test]

@@ -125,7 +125,28 @@ impl Db {
 
     /// The absolute path of a database's file; `None` for one in memory or a temporary one.
     pub fn path(self, schema: &CStr) -> Option<PathBuf> {
-        self.with_file_name(schema, |name| (!name.is_empty()).then(|| path(name)))?
+        if !self.is_file(schema) || self.is_in_memory_by_name(schema) {
+            return None;
+        }
+        self.with_file_name(schema, path)
+    }
+
+    /// Whether there is a database of that name: the host may have detached it.
+    pub fn has_database(self, schema: &CStr) -> bool {
+        self.with_file_name(schema, |_| ()).is_some()
+    }
+
+    /// Whether it is one of SQLite's databases in memory that several connections share by the name of a file.
+    fn is_in_memory_by_name(self, schema: &CStr) -> bool {
+        let mut name: *mut c_char = ptr::null_mut();
+        // SAFETY: the connection is alive; for this opcode SQLite writes a text that is ours to free, or nothing.
+        unsafe {
+            let place = (&raw mut name).cast();
+            ffi::sqlite3_file_control(self.raw(), schema.as_ptr(), ffi::SQLITE_FCNTL_VFSNAME, place);
+            let is_in_memory = !name.is_null() && CStr::from_ptr(name).to_bytes().starts_with(b"memdb");
+            ffi::sqlite3_free(name.cast());
+            is_in_memory
+        }
     }
 
     /// Whether a database is in a file, for as long as it is there. What was put in memory in its place has no path, but
@@ -165,6 +186,16 @@ impl Db {
             ffi::sqlite3_file_control(self.raw(), schema.as_ptr(), ffi::SQLITE_FCNTL_HAS_MOVED, moved)
         };
         code == ffi::SQLITE_OK && moved != 0
+    }
+
+    /// Refuses a text that is longer than the host lets any be.
+    pub fn check_length(self, length: usize) -> Result<()> {
+        // SAFETY: the connection is alive; a negative limit changes nothing.
+        let limit = unsafe { ffi::sqlite3_limit(self.raw(), ffi::SQLITE_LIMIT_LENGTH, -1) };
+        if usize::try_from(limit).is_ok_and(|limit| length > limit) {
+            return Err(Failure::new(ffi::SQLITE_TOOBIG, "string or blob too big"));
+        }
+        Ok(())
     }
 
     /// How many rows the connection has changed by the statements that have ended.

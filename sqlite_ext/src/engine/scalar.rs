@@ -87,6 +87,7 @@ pub struct Scalar {
 /// What SQLite keeps for each registered arity.
 struct Registered {
     connection: Rc<Connection>,
+    purity: Purity,
     work: Work,
 }
 
@@ -99,7 +100,8 @@ pub fn register(connection: &Rc<Connection>, scalar: &Scalar) -> Result<()> {
             Purity::Direct => ffi::SQLITE_DIRECTONLY,
         };
     for count in scalar.arguments.0..=scalar.arguments.1 {
-        let registered = Box::new(Registered { connection: Rc::clone(connection), work: scalar.work });
+        let registered =
+            Box::new(Registered { connection: Rc::clone(connection), purity: scalar.purity, work: scalar.work });
         let data = Box::into_raw(registered).cast::<c_void>();
         let db = connection.db;
         // SAFETY: the connection is alive. SQLite hands `data` to `call`, and in the end, or when this very call
@@ -136,6 +138,9 @@ unsafe extern "C" fn call(context: *mut ffi::sqlite3_context, count: c_int, valu
             let values = if count == 0 { &[] } else { slice::from_raw_parts(values, count) };
             (registered, Arguments::new(values.iter().copied().enumerate()))
         };
+        if matches!(registered.purity, Purity::Direct) {
+            arguments.check_texts()?;
+        }
         // A call may replace the functions, and with them this data, through SQL that it runs.
         let connection = Rc::clone(&registered.connection);
         // SAFETY: the context is alive until this callback returns.

@@ -1,6 +1,6 @@
 //! Prepared statements.
 
-use std::ffi::c_int;
+use std::ffi::{CStr, c_int};
 use std::ptr::NonNull;
 use std::slice;
 
@@ -165,6 +165,18 @@ impl Statement {
             }
         }
         Ok(())
+    }
+
+    /// Gives a parameter that has a name, where there is one of that name.
+    pub fn bind_named(&mut self, name: &CStr, value: i64) -> Result<()> {
+        // SAFETY: the statement is alive, the name NUL-terminated.
+        let code = unsafe {
+            match ffi::sqlite3_bind_parameter_index(self.raw(), name.as_ptr()) {
+                0 => ffi::SQLITE_OK,
+                index => ffi::sqlite3_bind_int64(self.raw(), index, value),
+            }
+        };
+        self.db.check(code)
     }
 
     /// A column of the row. What is asked of it needs no lock of its own, as `sqlite3_column_int64` and the like do.

@@ -29,6 +29,32 @@ pub trait Rows {
     }
 }
 
+/// Rows that are few enough to be held.
+#[derive(Debug)]
+pub struct HeldRows<T> {
+    rows: Vec<T>,
+    /// How many were gone to.
+    count: usize,
+}
+
+impl<T> HeldRows<T> {
+    /// Before the first one.
+    pub fn new(rows: Vec<T>) -> Self {
+        Self { rows, count: 0 }
+    }
+
+    /// Goes to the next one; false at the end.
+    pub fn next(&mut self) -> bool {
+        self.count += 1;
+        self.row().is_some()
+    }
+
+    /// The one gone to.
+    pub fn row(&self) -> Option<&T> {
+        self.rows.get(self.count.checked_sub(1)?)
+    }
+}
+
 /// Where the value of a column goes.
 pub struct Value<'a>(&'a mut ffi::sqlite3_context);
 
@@ -40,6 +66,11 @@ impl Value<'_> {
             // SAFETY: the context of the running callback.
             unsafe { give_text(self.0, text) };
         }
+    }
+
+    /// The same of a string.
+    pub fn string(&mut self, text: Option<&str>) {
+        self.text(text.map(str::as_bytes));
     }
 
     /// An integer, or NULL.
@@ -132,6 +163,18 @@ struct Cursor {
     row: i64,
     /// How many columns the rows have. Behind them are the arguments.
     columns: c_int,
+    /// The arguments' own values, where SQLite compares them once more.
+    given: Vec<(c_int, Kept)>,
+}
+
+/// A copy of a value.
+struct Kept(*mut ffi::sqlite3_value);
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        // SAFETY: `filter` made it, and nobody else has it.
+        unsafe { ffi::sqlite3_value_free(self.0) };
+    }
 }
 
 /// Where the values of the row are that another statement is on.
@@ -231,7 +274,13 @@ unsafe extern "C" fn disconnect(table: *mut ffi::sqlite3_vtab) -> c_int {
     ffi::SQLITE_OK
 }
 
-/// Hands every argument that is given by `=` to `filter`; the plan's number has a bit for each.
+/// Where the bits of a plan's number begin that say which arguments SQLite compares once more: those that are given twice,
+/// and those whose constraint is behind the first ones, the only ones that it leaves to the function.
+const TWICE: usize = MAX_ARGUMENTS;
+const BEHIND: usize = 2 * MAX_ARGUMENTS;
+const FIRST_ONES: usize = 16;
+
+/// Hands every argument that is given by `=` or IS to `filter`; the plan's number has a bit for each.
 unsafe extern "C" fn best_index(table: *mut ffi::sqlite3_vtab, info: *mut ffi::sqlite3_index_info) -> c_int {
     // SAFETY: SQLite hands over the table of `connect` and its own description of the query, with as many constraints,
     // usages and terms of ORDER BY as it says.
@@ -240,20 +289,27 @@ unsafe extern "C" fn best_index(table: *mut ffi::sqlite3_vtab, info: *mut ffi::s
         let info = &mut *info;
         let count = usize::try_from(info.nConstraint).unwrap_or(0);
         let mut given: [Option<usize>; MAX_ARGUMENTS] = [None; MAX_ARGUMENTS];
+        let mut plan = 0;
         for index in 0..count {
             let constraint = &*info.aConstraint.add(index);
             let argument = usize::try_from(constraint.iColumn).ok().and_then(|n| n.checked_sub(function.columns.len()));
             let Some(argument) = argument.filter(|&argument| argument < MAX_ARGUMENTS) else { continue };
-            if c_int::from(constraint.op) != c_int::from(ffi::SQLITE_INDEX_CONSTRAINT_EQ) {
+            if ![ffi::SQLITE_INDEX_CONSTRAINT_EQ, ffi::SQLITE_INDEX_CONSTRAINT_IS]
+                .map(c_int::from)
+                .contains(&c_int::from(constraint.op))
+            {
                 continue;
             }
             if constraint.usable == 0 {
                 // Its value is not known in this order of the join.
                 return ffi::SQLITE_CONSTRAINT;
             }
+            let is_compared = [(given[argument].is_some(), TWICE), (index >= FIRST_ONES, BEHIND)];
+            for (_, bits) in is_compared.iter().filter(|(is_compared, _)| *is_compared) {
+                plan |= 1 << (bits + argument);
+            }
             given[argument] = Some(index);
         }
-        info.idxNum = 0;
         let mut place = 0;
         for (argument, constraint) in given.iter().enumerate() {
             let Some(constraint) = constraint else { continue };
@@ -261,8 +317,9 @@ unsafe extern "C" fn best_index(table: *mut ffi::sqlite3_vtab, info: *mut ffi::s
             let usage = &mut *info.aConstraintUsage.add(*constraint);
             usage.argvIndex = place;
             usage.omit = 1;
-            info.idxNum |= 1 << argument;
+            plan |= 1 << argument;
         }
+        info.idxNum = plan;
         if let (1, Some(column)) = (info.nOrderBy, function.ascending) {
             let term = &*info.aOrderBy;
             info.orderByConsumed = c_int::from(term.iColumn == column && term.desc == 0);
@@ -278,7 +335,7 @@ unsafe extern "C" fn open(table: *mut ffi::sqlite3_vtab, cursor: *mut *mut ffi::
     // SAFETY: SQLite hands over the table of `connect`.
     let function = unsafe { (*table.cast::<Table>()).function };
     let columns = c_int::try_from(function.columns.len()).unwrap_or(c_int::MAX);
-    let made = Box::new(Cursor { base, rows: None, source: None, row: 0, columns });
+    let made = Box::new(Cursor { base, rows: None, source: None, row: 0, columns, given: Vec::new() });
     // SAFETY: SQLite gave the place for it. `Cursor` begins with its base.
     unsafe { *cursor = Box::into_raw(made).cast() };
     ffi::SQLITE_OK
@@ -303,7 +360,12 @@ unsafe extern "C" fn filter(
             let count = usize::try_from(count).unwrap_or(0);
             let values = if count == 0 { &[] } else { slice::from_raw_parts(values, count) };
             let numbers = (0..MAX_ARGUMENTS).filter(|argument| plan & (1 << argument) != 0);
-            let arguments = Arguments::new(numbers.zip(values.iter().copied()));
+            let arguments = Arguments::new(numbers.clone().zip(values.iter().copied()));
+            arguments.check_texts()?;
+            cursor.given.clear();
+            if plan >> TWICE != 0 {
+                cursor.given = keep(table.function, plan, numbers.zip(values.iter().copied()))?;
+            }
             // The statement of an earlier scan goes back before a new one is asked for.
             cursor.end();
             cursor.row = 0;
@@ -329,6 +391,34 @@ unsafe extern "C" fn next(cursor: *mut ffi::sqlite3_vtab_cursor) -> c_int {
     }
 }
 
+/// Copies the arguments that SQLite compares once more. One that is NULL equals nothing, and there would be no rows.
+///
+/// # Safety
+/// The values must be those of the running callback.
+unsafe fn keep(
+    function: &TableFunction,
+    plan: c_int,
+    values: impl Iterator<Item = (usize, *mut ffi::sqlite3_value)>,
+) -> Result<Vec<(c_int, Kept)>> {
+    let is_in = |bits: usize, number: usize| plan & (1 << (bits + number)) != 0;
+    let mut kept = Vec::new();
+    for (number, value) in values.filter(|(number, _)| is_in(TWICE, *number) || is_in(BEHIND, *number)) {
+        // SAFETY: as the caller says.
+        let (kind, copy) = unsafe { (ffi::sqlite3_value_type(value), Kept(ffi::sqlite3_value_dup(value))) };
+        if copy.0.is_null() {
+            return Err(Failure::new(ffi::SQLITE_NOMEM, "out of memory"));
+        }
+        if kind == ffi::SQLITE_NULL && is_in(BEHIND, number) {
+            let (name, argument) = (function.name, function.arguments[number]);
+            let message =
+                format!("Too many conditions beside {name}: {argument} is NULL, and SQLite would find no rows");
+            return Err(Failure::new(ffi::SQLITE_ERROR, message));
+        }
+        kept.push((c_int::try_from(function.columns.len() + number).unwrap_or(c_int::MAX), copy));
+    }
+    Ok(kept)
+}
+
 impl Cursor {
     /// Starts the call and goes to its first row.
     fn start(&mut self, table: &Table, arguments: &Arguments<'_>) -> Result<bool> {
@@ -348,8 +438,15 @@ impl Cursor {
     /// Never in line: its frame would be made for every value that is.
     #[inline(never)]
     fn give(&self, column: c_int, context: &mut ffi::sqlite3_context) -> c_int {
-        // An argument's own value is not kept: a constraint on it is already met.
-        let Some(rows) = self.rows.as_ref().filter(|_| column < self.columns) else { return ffi::SQLITE_OK };
+        if column >= self.columns {
+            // Not kept where every constraint on it is met already.
+            if let Some((_, value)) = self.given.iter().find(|(argument, _)| *argument == column) {
+                // SAFETY: the context is alive; the value is copied.
+                unsafe { ffi::sqlite3_result_value(context, value.0) };
+            }
+            return ffi::SQLITE_OK;
+        }
+        let Some(rows) = &self.rows else { return ffi::SQLITE_OK };
         match guarded(|| rows.column(column, &mut Value(context))) {
             Ok(()) => ffi::SQLITE_OK,
             Err(failure) => {
@@ -402,9 +499,9 @@ unsafe extern "C" fn column(
         unsafe {
             if let Some(value) = source.values.get(column) {
                 copy(context, value, source.knows_zero_terminated);
+                return ffi::SQLITE_OK;
             }
         }
-        return ffi::SQLITE_OK;
     }
     // SAFETY: the context is alive throughout this callback.
     cursor.give(column, unsafe { &mut *context })

@@ -1,0 +1,1 @@
+RELEASE message_store
