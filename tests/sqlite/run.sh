@@ -6,7 +6,7 @@
 #                                and statistics of 5,000,000 messages
 #
 # Needs Rust, cc, /usr/bin/python3, sqlite3, and for Node node, npm, node's headers and a C++ compiler; without those
-# the Node suite says so and is left out.
+# the Node suite says so and is left out, which MESSAGE_STORE_REQUIRE_ALL makes a failure.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 repository=$(cd ../.. && pwd)
@@ -40,6 +40,11 @@ suite "$python" -B runner.py test_golden test_corpus test_files test_transaction
 MESSAGE_STORE_LIBRARY=$MESSAGE_STORE_DEBUG_LIBRARY suite "$python" -B runner.py test_golden test_corpus test_transactions test_interrupts test_reads
 suite ./shell.sh
 
+left_out() {
+    echo "LEFT OUT: $*"
+    [ -z "${MESSAGE_STORE_REQUIRE_ALL:-}" ] || status=1
+}
+
 node_modules() {
     [ -d node/node_modules/better-sqlite3/build/Release ] && return
     headers=${NODEDIR:-/usr}
@@ -47,10 +52,10 @@ node_modules() {
     (cd node && npm_config_nodedir=$headers npm_config_build_from_source=true npm ci --no-audit --no-fund > "$work/npm.log" 2>&1)
 }
 if ! command -v node > /dev/null || ! command -v npm > /dev/null; then
-    echo "LEFT OUT: the Node suite, for there is no node or npm here"
+    left_out "the Node suite, for there is no node or npm here"
 elif ! node_modules; then
     tail -n 20 "$work/npm.log"
-    echo "LEFT OUT: the Node suite, for better-sqlite3 cannot be built here (it needs node's headers, make and a C++ compiler)"
+    left_out "the Node suite, for better-sqlite3 cannot be built here (it needs node's headers, make and a C++ compiler)"
 else
     suite node node/test.mjs
 fi

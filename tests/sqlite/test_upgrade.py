@@ -121,7 +121,11 @@ def test_every_function_that_writes_upgrades_its_own_file():
 def test_what_was_there_stays():
     with OldStore() as store:
         connection = connect(store.path())
+        everything = "SELECT * FROM get_all_messages(1, -1, ?)"
         for namespace, version, last in ((None, 2, 5), ("tenant-a", 1, 2)):
+            before = connection.execute(everything, (namespace,)).fetchall()
+            assert value(connection, "SELECT record_consumer_position('account', 'totals', 0, NULL, ?)", namespace) == 0
+            assert len(before) == last and connection.execute(everything, (namespace,)).fetchall() == before
             assert write(connection, "account-1", expected=version, namespace=namespace) == version + 1
             assert value(connection, "SELECT last_global_position FROM stats(?)", namespace) == last + 1
         plain = sqlite3.connect(store.tenant())

@@ -1,7 +1,7 @@
 //! A disk that is full: of the messages' tablespace, and of the write-ahead log. The disk is a small one of the cluster's own.
 
 use message_store_tests::load::{Acknowledged, Load, connect, is_whole, lost};
-use message_store_tests::{Cluster, Failure, SmallDisk, Store, Target, follower};
+use message_store_tests::{Cluster, Failure, Lacks, SmallDisk, Store, Target, follower, leave_out};
 use postgres::Client;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -13,7 +13,7 @@ const TABLE: &str = "message_store.messages";
 /// A store in a cluster of its own with a small disk; `None` where nothing may be mounted.
 fn on_small_disk(disk: SmallDisk, settings: &[&str]) -> Option<Store> {
     if !SmallDisk::is_possible() {
-        eprintln!("LEFT OUT: {disk:?} on a full disk, for nothing may be mounted here (it takes root)");
+        leave_out(Lacks::Rights, &format!("{disk:?} on a full disk, for nothing may be mounted here (it takes root)"));
         return None;
     }
     let cluster = Box::leak(Box::new(Cluster::start_on_small_disk(settings, disk)));

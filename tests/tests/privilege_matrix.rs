@@ -7,33 +7,64 @@ mod table;
 use message_store_tests::namespaces::{granted, may_create, role};
 use message_store_tests::{Session, Store, Target};
 use std::collections::BTreeSet;
-use table::TABLE;
+use table::{Entry, MESSAGE, OWNER_WITHOUT_REGISTRY, TABLE};
 
-/// The columns of the table: the owner, who was granted `write`, who was granted `read`, who may only use the functions'
+/// The columns of the table: the owner, who was granted `admin`, `write` and `read`, who may only use the functions'
 /// schema, and Message DB's role.
-const ROLES: [&str; 5] = ["owner", "writer", "reader", "guest", "message_store"];
+const ROLES: [&str; 6] = ["owner", "admin", "writer", "reader", "guest", "message_store"];
+const GRANTED: [(&str, &str); 3] = [("admin", "admin"), ("writer", "write"), ("reader", "read")];
 
+const DEFAULT: &str = "message_store";
 const OTHER: &str = "vault";
+
+/// Gives the default store to a role, and leaves the registry its owner's.
+const GIVE_DEFAULT_TO: &str = "DO $$ DECLARE relation regclass; BEGIN
+    FOR relation IN SELECT oid FROM pg_class WHERE relnamespace = 'message_store'::regnamespace
+      AND relkind IN ('r', 'v') AND relname <> 'namespaces' LOOP
+      EXECUTE format('ALTER TABLE %s OWNER TO %I', relation, 'NEW_OWNER');
+    END LOOP;
+    ALTER SCHEMA message_store OWNER TO NEW_OWNER; END $$";
 
 /// The store and the names of the roles, with what they have on both namespaces.
 fn prepared() -> (Store, Vec<String>) {
     let store = Store::fresh(Target::Ours);
-    let [owner, writer, reader, guest] = ["owner", "writer", "reader", "guest"].map(|name| role(&store, name));
+    let [owner, guest] = ["owner", "guest"].map(|name| role(&store, name));
+    let granted = GRANTED.map(|(name, _)| role(&store, name));
     may_create(&store, &owner);
-    let mut superuser = store.superuser();
-    superuser.ok(&format!("GRANT USAGE ON SCHEMA message_store TO {guest}"));
-    superuser.ok("SELECT write_message(NULL, 'account-1', 'T', '{}')");
-    for (role, mode) in [(&writer, "write"), (&reader, "read")] {
-        superuser.ok(&format!("SELECT grant_namespace('message_store', '{role}', '{mode}')"));
+    store.superuser().ok(&format!("GRANT USAGE ON SCHEMA message_store TO {guest}"));
+    store.session_as(&owner).ok(&format!("SELECT message_store.create_namespace('{OTHER}')"));
+    for (namespace, owner) in [(DEFAULT, "postgres"), (OTHER, &owner)] {
+        let mut session = store.session_as(owner);
+        session.ok(&format!(
+            "SELECT message_store.write_message('{MESSAGE}', 'account-1', 'T', '{{}}', NULL, NULL, '{namespace}')"
+        ));
+        for (role, (_, mode)) in granted.iter().zip(GRANTED) {
+            session.ok(&format!("SELECT message_store.grant_namespace('{namespace}', '{role}', '{mode}')"));
+        }
     }
-    let mut session = store.session_as(&owner);
-    session.ok(&format!("SELECT message_store.create_namespace('{OTHER}')"));
-    session.ok(&format!("SELECT message_store.write_message(NULL, 'account-1', 'T', '{{}}', NULL, NULL, '{OTHER}')"));
-    for (role, mode) in [(&writer, "write"), (&reader, "read")] {
-        session.ok(&format!("SELECT message_store.grant_namespace('{OTHER}', '{role}', '{mode}')"));
-    }
-    let roles = vec![owner, writer, reader, guest, "message_store".into()];
+    let roles = [vec![owner], granted.to_vec(), vec![guest, "message_store".into()]].concat();
     (store, roles)
+}
+
+/// Whose a namespace is in a pass over the table.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Owner {
+    /// The superuser, to whom the registry belongs, too.
+    Superuser,
+    /// An ordinary role.
+    Ordinary,
+}
+
+/// What comes of an entry for each role.
+fn expected(entry: &'static Entry, namespace: &str, owner: Owner) -> Vec<&'static str> {
+    let expected = if namespace == OTHER { entry.in_other } else { entry.in_default };
+    let mut expected: Vec<&str> = expected.split_whitespace().collect();
+    assert_eq!(expected.len(), ROLES.len(), "{}", entry.function);
+    let without_registry = OWNER_WITHOUT_REGISTRY.iter().find(|(function, _)| *function == entry.function);
+    if let (Owner::Ordinary, Some((_, outcome))) = (owner, without_registry) {
+        expected[0] = outcome;
+    }
+    expected
 }
 
 /// What comes of a call, which leaves nothing behind.
@@ -55,26 +86,27 @@ fn each_role_gets_from_each_function_what_the_table_says() {
     let (store, roles) = prepared();
     let mut wrong = Vec::new();
     let mut calls = 0;
-    for direct in ["on", "off"] {
-        for namespace in ["message_store", OTHER] {
+    for (namespace, owner) in [(DEFAULT, Owner::Superuser), (DEFAULT, Owner::Ordinary), (OTHER, Owner::Ordinary)] {
+        if namespace == DEFAULT && owner == Owner::Ordinary {
+            store.superuser().ok(&GIVE_DEFAULT_TO.replace("NEW_OWNER", &roles[0]));
+        }
+        for direct in ["on", "off"] {
             let mut sessions: Vec<Session> = roles
                 .iter()
                 .map(|role| {
-                    // The default namespace is the superuser's.
-                    let is_its_owner = namespace == "message_store" && role == &roles[0];
-                    let mut session = store.session_as(if is_its_owner { "postgres" } else { role });
+                    let is_superuser = owner == Owner::Superuser && role == &roles[0];
+                    let mut session = store.session_as(if is_superuser { "postgres" } else { role });
                     session.ok(&format!("SET message_store.direct_access = {direct}"));
                     session
                 })
                 .collect();
             for entry in TABLE {
-                let expected = if namespace == OTHER { entry.in_other } else { entry.in_default };
-                let expected: Vec<&str> = expected.split_whitespace().collect();
-                assert_eq!(expected.len(), ROLES.len(), "{}", entry.function);
+                let expected = expected(entry, namespace, owner);
                 for ((session, role), (kind, expected)) in
                     sessions.iter_mut().zip(&roles).zip(ROLES.iter().zip(expected))
                 {
-                    let arguments = entry.arguments.replace("NS", namespace).replace("SELF", role);
+                    let arguments =
+                        entry.arguments.replace("NS", namespace).replace("SELF", role).replace("MESSAGE", MESSAGE);
                     // What moves the sequence is not undone by the rollback.
                     let arguments = arguments.replace("POSITION", &(1_000_000 + calls).to_string());
                     let call = format!("SELECT message_store.{}({arguments})", entry.function);

@@ -1,9 +1,18 @@
-//! Row security policies on a table of messages hold for every function, whichever way it reaches the table.
+//! Row security policies on a table of messages hold for every function that reads or writes messages, whichever way it
+//! reaches the table. They do not hold for what is not read from it, or is read with its owner's rights.
 
 use message_store_tests::namespaces::{count, granted, role};
-use message_store_tests::{Session, Store, Target};
+use message_store_tests::{Session, Store, Target, version};
 
 const NAMESPACES: [&str; 2] = ["message_store", "guarded"];
+const VIEWS: [&str; 6] = [
+    "stream_summary",
+    "type_summary",
+    "stream_type_summary",
+    "type_stream_summary",
+    "category_type_summary",
+    "type_category_summary",
+];
 
 /// Two roles that each see and write their own types of messages only, by one policy, in both namespaces.
 fn guarded() -> (Store, [String; 2]) {
@@ -22,6 +31,7 @@ fn guarded() -> (Store, [String; 2]) {
                 position / 2
             ));
         }
+        superuser.ok(&format!("SELECT record_consumer_position('account', 'totals', 0, NULL, '{namespace}')"));
         superuser.ok(&format!(
             "CREATE POLICY own ON \"{namespace}\".messages USING (type = current_user) WITH CHECK (type = current_user);
              ALTER TABLE \"{namespace}\".messages ENABLE ROW LEVEL SECURITY"
@@ -31,7 +41,7 @@ fn guarded() -> (Store, [String; 2]) {
 }
 
 /// Every way to read, as an expression of a number, and what one of the two roles gets.
-fn reads(namespace: &str) -> [(String, i64); 10] {
+fn reads(namespace: &str) -> [(String, i64); 14] {
     let count = |call: &str| format!("SELECT count(*) FROM message_store.{call}, '{namespace}')");
     [
         (count("get_stream_messages('account-0', 0, 10, NULL"), 1),
@@ -46,6 +56,10 @@ fn reads(namespace: &str) -> [(String, i64); 10] {
             2,
         ),
         (format!("SELECT message_count FROM message_store.list_categories('{namespace}')"), 2),
+        (format!("SELECT message_count FROM message_store.stats('{namespace}')"), 2),
+        (format!("SELECT stream_count FROM message_store.stats('{namespace}')"), 2),
+        (format!("SELECT lag FROM message_store.consumer_positions(NULL, '{namespace}')"), 2),
+        (format!("SELECT lag FROM message_store.consumer_positions('account', '{namespace}')"), 2),
         (format!("SELECT count(*) FROM \"{namespace}\".messages"), 2),
     ]
 }
@@ -187,4 +201,124 @@ fn an_import_and_an_owner_under_forced_row_security_go_by_the_policy() {
             0
         );
     }
+}
+
+/// The views read with their owner's rights, as Message DB's do; versions of emptied streams and positions of consumers
+/// are in tables of their own. A stream whose messages are all out of sight has no version.
+#[test]
+fn views_emptied_streams_and_consumers_are_not_hidden_by_a_policy_on_messages() {
+    let (store, [ann, ben]) = guarded();
+    for namespace in NAMESPACES {
+        emptied_and_unseen(&store, namespace, &ben);
+        let mut session = store.session_as(&ann);
+        for view in VIEWS {
+            assert_eq!(session.number(&messages_in(namespace, view)), 5, "{view}");
+        }
+        assert_eq!(session.number(&format!("SELECT count(*) FROM \"{namespace}\".stream_heads")), 1);
+        assert_eq!(session.number(&format!("SELECT count(*) FROM \"{namespace}\".consumer_positions")), 1);
+        for direct in ["on", "off"] {
+            session.ok(&format!("SET message_store.direct_access = {direct}"));
+            assert_eq!(session.number(&version_of("emptied-1", namespace)), 0);
+            assert_eq!(session.value(&version_of("unseen-1", namespace)), None);
+        }
+        let last = format!("SELECT last_global_position FROM message_store.stats('{namespace}')");
+        assert_eq!(session.number(&last), 3, "the last message that the policy shows");
+    }
+}
+
+/// Since Postgres 15 a view can read with its reader's rights.
+#[test]
+fn a_view_that_reads_as_its_reader_goes_by_the_policy() {
+    if version() < 15 {
+        return;
+    }
+    let (store, [ann, _]) = guarded();
+    let mut superuser = store.superuser();
+    for namespace in NAMESPACES {
+        for view in VIEWS {
+            superuser.ok(&format!("ALTER VIEW \"{namespace}\".{view} SET (security_invoker = true)"));
+            assert_eq!(store.session_as(&ann).number(&messages_in(namespace, view)), 2, "{view}");
+        }
+    }
+}
+
+/// Functions ask for the version of an emptied stream without a privilege, so nothing but the table itself is out of
+/// reach without SELECT on it, and the last message of a stream cannot be removed.
+#[test]
+fn without_a_privilege_on_the_heads_versions_go_on_and_streams_are_not_emptied() {
+    let (store, [ann, ben]) = guarded();
+    let mut superuser = store.superuser();
+    for namespace in NAMESPACES {
+        emptied_and_unseen(&store, namespace, &ben);
+        superuser.ok(&format!("SELECT grant_namespace('{namespace}', '{ann}', 'admin')"));
+        superuser.ok(&format!("REVOKE SELECT ON \"{namespace}\".stream_heads FROM {ann}"));
+        let mut session = store.session_as(&ann);
+        let failure = session.error(&format!("SELECT * FROM \"{namespace}\".stream_heads"));
+        assert_eq!(failure.sqlstate, "42501");
+        assert_eq!(session.number(&version_of("emptied-1", namespace)), 0);
+        let write = |version: i64| {
+            format!(
+                "SELECT message_store.write_message(NULL, 'emptied-1', '{ann}', '{{}}', NULL, {version}, '{namespace}')"
+            )
+        };
+        assert_eq!([write(0), write(1)].map(|write| session.number(&write)), [1, 2]);
+        let truncate = format!("SELECT message_store.truncate_stream('emptied-1', 2, '{namespace}')");
+        assert_eq!(session.number(&truncate), 1);
+        let failure = session.error(&format!("SELECT message_store.delete_stream('emptied-1', '{namespace}')"));
+        failure.assert_clean();
+        assert_eq!(
+            (failure.sqlstate.as_str(), failure.message.as_str()),
+            ("42501", "permission denied for table stream_heads")
+        );
+    }
+}
+
+/// Without SELECT nobody records a position, either; a policy on the table lets each consumer see its own.
+#[test]
+fn consumers_see_their_own_positions_by_a_policy_of_their_table() {
+    let (store, [ann, ben]) = guarded();
+    let mut superuser = store.superuser();
+    for namespace in NAMESPACES {
+        let mut session = store.session_as(&ann);
+        let record = |consumer: &str| {
+            format!("SELECT message_store.record_consumer_position('account', '{consumer}', 1, NULL, '{namespace}')")
+        };
+        let positions = format!("SELECT consumer FROM message_store.consumer_positions(NULL, '{namespace}')");
+        superuser.ok(&format!("REVOKE SELECT ON \"{namespace}\".consumer_positions FROM {ann}"));
+        for call in [&record(&ann), &positions] {
+            let failure = session.error(call);
+            failure.assert_clean();
+            assert_eq!(failure.message, "permission denied for table consumer_positions", "{call}");
+        }
+        superuser.ok(&format!(
+            "GRANT SELECT ON \"{namespace}\".consumer_positions TO {ann};
+             CREATE POLICY own ON \"{namespace}\".consumer_positions USING (consumer = current_user);
+             ALTER TABLE \"{namespace}\".consumer_positions ENABLE ROW LEVEL SECURITY"
+        ));
+        assert_eq!(store.session_as(&ben).number(&record(&ben)), 1);
+        assert_eq!(session.number(&record(&ann)), 1);
+        assert_eq!(session.rows(&positions), [[Some(ann.clone())]]);
+        for other in [&ben, "totals"] {
+            let failure = session.error(&record(other));
+            failure.assert_clean();
+            assert_eq!(failure.sqlstate, "42501", "{other}: {failure}");
+        }
+    }
+}
+
+/// A stream of somebody's that has lost its only message, and another that has one.
+fn emptied_and_unseen(store: &Store, namespace: &str, role: &str) {
+    let mut superuser = store.superuser();
+    for stream in ["emptied-1", "unseen-1"] {
+        superuser.ok(&format!("SELECT write_message(NULL, '{stream}', '{role}', '{{}}', NULL, NULL, '{namespace}')"));
+    }
+    superuser.ok(&format!("SELECT delete_stream('emptied-1', '{namespace}')"));
+}
+
+fn messages_in(namespace: &str, view: &str) -> String {
+    format!("SELECT sum(message_count)::bigint FROM \"{namespace}\".{view}")
+}
+
+fn version_of(stream: &str, namespace: &str) -> String {
+    format!("SELECT message_store.stream_version('{stream}', '{namespace}')")
 }

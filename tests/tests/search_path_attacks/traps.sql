@@ -22,7 +22,8 @@ BEGIN
     ('pg_get_userbyid', 'oid', 'name'), ('has_schema_privilege', 'oid, text', 'boolean'),
     ('has_schema_privilege', 'name, text, text', 'boolean'), ('current_database', '', 'name'),
     ('pg_advisory_xact_lock', 'bigint', 'void'), ('round', 'numeric, int', 'numeric'), ('unnest', 'bigint[]', 'bigint'),
-    ('unnest', 'uuid[]', 'uuid'), ('unnest', 'text[]', 'text'), ('jsonb_array_elements', 'jsonb', 'jsonb')
+    ('unnest', 'uuid[]', 'uuid'), ('unnest', 'text[]', 'text'), ('jsonb_array_elements', 'jsonb', 'jsonb'),
+    ('round', 'float8', 'float8'), ('count', '', 'bigint'), ('pg_relation_size', 'oid', 'bigint')
   ) AS t (name, arguments, result) LOOP
     EXECUTE format('CREATE FUNCTION %s(%s) RETURNS %s LANGUAGE plpgsql AS %L',
       trap.name, trap.arguments, trap.result, format('BEGIN PERFORM %I.spring(%L); END', schema, trap.name));
@@ -37,7 +38,10 @@ BEGIN
     UNION ALL VALUES ('->>', 'jsonb', 'text', 'text'), ('->>', 'jsonb', 'varchar', 'text'), ('->>', 'jsonb', 'jsonb', 'text'),
       ('->', 'jsonb', 'text', 'jsonb'), ('->', 'jsonb', 'jsonb', 'jsonb'), ('+', 'bigint', 'bigint', 'bigint'),
       ('+', 'bigint', 'int', 'bigint'), ('*', 'numeric', 'numeric', 'numeric'), ('*', 'numeric', 'bigint', 'numeric'),
-      ('*', 'int', 'bigint', 'numeric'), ('/', 'numeric', 'numeric', 'numeric'), ('||', 'text', 'text', 'text')
+      ('*', 'int', 'bigint', 'numeric'), ('/', 'numeric', 'numeric', 'numeric'), ('||', 'text', 'text', 'text'),
+      ('*', 'numeric', 'int', 'numeric'), ('/', 'numeric', 'int', 'numeric'), ('/', 'numeric', 'bigint', 'numeric'),
+      ('*', 'float8', 'int', 'float8'), ('*', 'float8', 'float8', 'float8'), ('/', 'float8', 'bigint', 'float8'),
+      ('/', 'bigint', 'int', 'bigint'), ('+', 'int', 'bigint', 'bigint'), ('-', 'bigint', 'bigint', 'bigint')
   LOOP
     EXECUTE format('CREATE FUNCTION "operator %s"(%s, %s) RETURNS %s LANGUAGE plpgsql IMMUTABLE AS %L',
       trap.operator, trap.l, trap.r, trap.result,
