@@ -2,6 +2,13 @@
 
 use crate::error::{Error, Result};
 
+/// Refuses bytes that are no text. ASCII, most of what is written, is told without a branch, many bytes at a time.
+pub fn check(bytes: &[u8]) -> Result<()> {
+    // The highest bit is set in each byte above ASCII, and in 0 less 1.
+    let bits = bytes.iter().fold(0, |bits, &byte| bits | byte | byte.wrapping_sub(1));
+    if bits < 0x80 { Ok(()) } else { utf8(bytes).map(drop) }
+}
+
 /// The bytes as text, when they are UTF-8 without a zero byte.
 pub fn utf8(bytes: &[u8]) -> Result<&str> {
     let text = std::str::from_utf8(bytes);
@@ -42,6 +49,7 @@ mod tests {
         ];
         for (bytes, named) in cases {
             let error = utf8(bytes).expect_err(named);
+            assert_eq!(check(bytes), Err(error.clone()));
             assert_eq!(error.to_string(), format!("invalid byte sequence for encoding \"UTF8\": {named}"));
             assert_eq!((error.sqlstate(), error.detail()), ("22021", None));
         }
@@ -49,6 +57,8 @@ mod tests {
 
     #[test]
     fn utf8_passes() {
-        assert_eq!(utf8("aé日🙂".as_bytes()), Ok("aé日🙂"));
+        for text in ["aé日🙂", "", "plain \u{1}\u{7f}", "\u{80}"] {
+            assert_eq!((utf8(text.as_bytes()), check(text.as_bytes())), (Ok(text), Ok(())));
+        }
     }
 }

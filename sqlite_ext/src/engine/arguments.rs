@@ -72,7 +72,7 @@ impl Arguments<'_> {
     pub fn check_texts(&self) -> Result<()> {
         for number in 0..MAX_ARGUMENTS {
             if matches!(self.kind(number), ffi::SQLITE_TEXT | ffi::SQLITE_BLOB) {
-                encoding::utf8(self.text(number).unwrap_or_default())?;
+                encoding::check(self.text(number).unwrap_or_default())?;
             }
         }
         Ok(())
