@@ -15,10 +15,10 @@ CLIPPY = cargo clippy --quiet --all-targets
 NEEDS_SUDO = $$(test -w "$$($(1) --pkglibdir)" -a -w "$$($(1) --sharedir)/extension" || echo --sudo)
 install_into = cd pg_ext && cargo pgrx install --release --pg-config "$(1)" $(call NEEDS_SUDO,$(1))
 
-# The suites that are run a second time, with every access to a table an SQL statement. Left out are those that compare
-# both ways themselves (direct_access, durable_answers, commit_pipelining), the listings, which are SQL statements either
-# way, those about names, roles, dumps and the life of namespaces, and, for their time, the differential test, the races
-# and the crashes.
+# The suites that are run a second time without direct access, with every access to a table an SQL statement. Left out are
+# those that compare the two themselves (direct_access, durable_answers, commit_pipelining), the listings, which are SQL
+# statements anyway, those about names, roles, dumps and the life of namespaces, and, for their time, the differential
+# test, the races and the crashes.
 BY_STATEMENTS = corpus golden_scenarios golden_vectors statements isolation_levels concurrency batches import \
 	generated_ids error_hygiene hostile_stores namespace_isolation
 
@@ -38,8 +38,10 @@ install-postgres: ## The Postgres extension, into the Postgres of PG_CONFIG (def
 
 .PHONY: install-sqlite
 install-sqlite: sqlite ## The SQLite extension, into SQLITE_LIBDIR (default: /usr/local/lib)
-	install -d "$(DESTDIR)$(SQLITE_LIBDIR)"
-	install -m 755 target/release/libmessage_store_sqlite.so "$(DESTDIR)$(SQLITE_LIBDIR)/"
+	@# With sudo where the current user may not write there.
+	folder="$(DESTDIR)$(SQLITE_LIBDIR)"; \
+	sudo=$$(mkdir -p "$$folder" 2>/dev/null && test -w "$$folder" || echo sudo); \
+	$$sudo install -d "$$folder" && $$sudo install -m 755 target/release/libmessage_store_sqlite.so "$$folder/"
 
 .PHONY: sqlite
 sqlite: ## Build the SQLite extension: target/release/libmessage_store_sqlite.so
@@ -139,7 +141,7 @@ test-docs: install-for-tests ## Every example of the documentation, against what
 	PG_BIN=$$($(TEST_PG_CONFIG) --bindir) /usr/bin/python3 -B tests/docs/check.py
 
 .PHONY: test-postgres
-test-postgres: install-for-tests $(if $(filter-out 14 15,$(PG)),install-older) ## The extension beside genuine Message DB, on both ways to the table
+test-postgres: install-for-tests $(if $(filter-out 14 15,$(PG)),install-older) ## The extension beside genuine Message DB, with direct access and without
 	PG_CONFIG=$(TEST_PG_CONFIG) cargo test --quiet -p message-store-tests
 	PG_CONFIG=$(TEST_PG_CONFIG) MESSAGE_STORE_SETTINGS=message_store.direct_access=off \
 		cargo test --quiet -p message-store-tests $(addprefix --test ,$(BY_STATEMENTS))

@@ -14,5 +14,6 @@ cp "$target/release/libmessage_store_sqlite.so" "$work/message_store_sqlite.so"
 strip --strip-unneeded "$work/message_store_sqlite.so"
 mkdir -p "$destination"
 cd "$work"
+npm pkg set "cpu[0]=$(node --print process.arch)"
 npm version --silent --no-git-tag-version "$("$repository/packaging/version.sh")" > /dev/null
 npm pack --silent --pack-destination "$destination" | sed "s|^|$destination/|"

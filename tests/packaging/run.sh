@@ -26,6 +26,19 @@ call='SELECT write_message(NULL, '"'account-1', 'Opened', '{\"owner\": \"Ada\"}'
 read='SELECT position, type, data FROM get_stream_messages('"'account-1'"')'
 wanted="0 Opened {\"owner\": \"Ada\"}"
 
+# The block of a page with this mark.
+block() { # page, mark
+    sed -n "/^\`\`\`$2\$/,/^\`\`\`\$/{/^\`\`\`/!p}" "$repository/$1"
+}
+# Runs the README's line of installation that begins with a word, on what was built, and without the network.
+install_by() { # word, an argument besides
+    local line
+    line=$(block README.md "sh packages" | grep "^$1 ")
+    line=$(sed "s|PATH/TO/message-store/dist|$dist|; s|PATH/TO/message-store|$repository|; s|^python3|/usr/bin/python3|" <<< "$line")
+    PIP_QUIET=1 PIP_NO_INDEX=1 PIP_DISABLE_PIP_VERSION_CHECK=1 npm_config_offline=true npm_config_audit=false npm_config_fund=false \
+        sh -ec "$line ${2:-}" > "$work/log" 2>&1 || { say "FAILED: $line"; cat "$work/log"; exit 1; }
+}
+
 wheel() {
     local file
     file=$("$repository/packaging/python/build.sh" "$dist")
@@ -33,41 +46,39 @@ wheel() {
         *-py3-none-manylinux_2_*.whl) say "ok: the wheel's tag: ${file##*/}" ;;
         *) say "FAILED: the wheel's tag: ${file##*/}"; exit 1 ;;
     esac
-    /usr/bin/python3 -m venv "$work/python"
-    "$work/python/bin/pip" install --quiet --disable-pip-version-check --no-index "$file"
-    expect "the wheel, loaded by Python" "$wanted" "$(cd "$work" && "$work/python/bin/python" -c "
-import sqlite3, message_store_sqlite
-db = sqlite3.connect('wheel.db', isolation_level=None)
-message_store_sqlite.load(db)
-db.execute('''$call''').fetchone()
-print(*db.execute('''$read''').fetchone())")"
-    expect "its path, in the sqlite3 shell" "0|Opened|{\"owner\": \"Ada\"}" "$(cd "$work" &&
-        sqlite3 wheel.db ".load $("$work/python/bin/python" -c 'import message_store_sqlite as m; print(m.loadable_path())')" "$read")"
+    mkdir -p "$work/python"
+    (cd "$work/python" && install_by python3)
+    expect "the wheel, as its page says" "$(block packaging/python/README.md text)" \
+        "$(cd "$work/python" && venv/bin/python -c "$(block packaging/python/README.md python)")"
+    expect "its path, in the sqlite3 shell" "0|Opened|{\"owner\": \"Ada\"}" "$(cd "$work/python" &&
+        sqlite3 bank.db ".load $(venv/bin/python -c 'import message_store_sqlite as m; print(m.loadable_path())')" "$read")"
 }
 
 npm_package() {
-    local file script node
-    file=$("$repository/packaging/npm/build.sh" "$dist")
+    local script node
+    "$repository/packaging/npm/build.sh" "$dist" > "$work/log"
     mkdir -p "$work/node"
-    (cd "$work/node" && echo '{"private": true}' > package.json && npm install --silent --no-audit --no-fund --offline "$file")
-    script="
-const { load } = require('message-store-sqlite');
-load(db);
-db.prepare(\`$call\`).get();
-console.log(...Object.values(db.prepare(\`$read\`).get()));"
+    (cd "$work/node" && echo '{"private": true}' > package.json && install_by npm)
     if [ -d "$node_modules/better-sqlite3/build/Release" ]; then
         ln -s "$node_modules/better-sqlite3" "$node_modules/bindings" "$node_modules/file-uri-to-path" "$work/node/node_modules/"
-        expect "the npm package, with better-sqlite3" "$wanted" \
-            "$(cd "$work/node" && node -e "const db = new (require('better-sqlite3'))('npm.db');$script")"
+        block packaging/npm/README.md js > "$work/node/page.mjs"
+        expect "the npm package, with better-sqlite3, as its page says" "$(block packaging/npm/README.md text)" \
+            "$(cd "$work/node" && node page.mjs)"
     else
         say "LEFT OUT: the npm package with better-sqlite3, which is not built here"
         [ -z "${MESSAGE_STORE_REQUIRE_ALL:-}" ] || exit 1
     fi
+    script="
+const { load } = require('message-store-sqlite');
+const db = new (require('node:sqlite').DatabaseSync)('builtin.db', { allowExtension: true });
+load(db);
+db.prepare(\`$call\`).get();
+console.log(...Object.values(db.prepare(\`$read\`).get()));"
     # Debian's Node is too old; what make test installs has one that is not.
     node=node
     "$node" -e 'require("node:sqlite")' 2> "$work/log" || node=$deps/node-with-sqlite/node
-    expect "the npm package, with node:sqlite of $("$node" --version)" "$wanted" "$(cd "$work/node" && "$node" -e \
-        "const db = new (require('node:sqlite').DatabaseSync)('builtin.db', { allowExtension: true });$script" 2> "$work/log")"
+    expect "the npm package, with node:sqlite of $("$node" --version)" "$wanted" \
+        "$(cd "$work/node" && "$node" -e "$script" 2> "$work/log")"
 }
 
 crate() {
@@ -75,7 +86,7 @@ crate() {
     cp rust/Cargo.toml "$work/crate/"
     cp rust/main.rs "$work/crate/src/"
     cp rust/kept_statements.rs "$work/crate/src/bin/"
-    (cd "$work/crate" && cargo add --quiet --path "$repository/sqlite_ext" 2> "$work/log")
+    (cd "$work/crate" && install_by cargo)
     expect "the crate, after cargo add" "$wanted" "$(cd "$work/crate" &&
         CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$repository/target} cargo run --quiet --bin uses-message-store)"
     expect "its statements, with the SQLite that it brings" "kept" "$(cd "$work/crate" &&
@@ -93,6 +104,9 @@ usr/share/postgresql/15/extension/message_store--$version.sql
 usr/share/postgresql/15/extension/message_store.control" "$files"
     dpkg-deb -f "$deb" Depends | grep -q "^postgresql-15, .*libc6" || { say "FAILED: what it depends on"; exit 1; }
     say "ok: it depends on $(dpkg-deb -f "$deb" Depends)"
+    (cd "$work" && install_by apt-get --simulate)
+    grep -q "^Inst postgresql-15-message-store " "$work/log" || { say "FAILED: apt-get would not install it"; cat "$work/log"; exit 1; }
+    say "ok: apt-get would install it"
 }
 
 # In a Debian of its own, with nothing but Postgres: apt installs the package, and the server has the extension.

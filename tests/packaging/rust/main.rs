@@ -1,7 +1,7 @@
 use message_store_sqlite::rusqlite::{Connection, Result};
 
 fn main() -> Result<()> {
-    let connection = Connection::open_in_memory()?;
+    let connection = Connection::open("bank.db")?;
     message_store_sqlite::register(&connection)?;
     let write = "SELECT write_message(NULL, 'account-1', 'Opened', '{\"owner\": \"Ada\"}')";
     let _: i64 = connection.query_row(write, [], |row| row.get(0))?;
