@@ -1,12 +1,16 @@
 //! The programs of `examples`, each run as its page says, and what they leave in the store.
 
-use message_store_tests::{Session, Store, Target, dependencies, sqlite_library};
-use std::path::{Path, PathBuf};
+use message_store_tests::{Cluster, Session, Store, Target, dependencies, page, sqlite_library};
+use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-fn example(path: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("examples").join(path)
+const PAGE: &str = include_str!("../../examples/README.md");
+
+/// The repository's folder, in which the page's commands are given.
+fn repository() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the repository")
 }
 
 /// What an example prints.
@@ -17,36 +21,55 @@ fn printed(command: &mut Command) -> String {
     String::from_utf8(output.stdout).expect("text")
 }
 
-/// The block of the examples' page that shows an example's output: the text block after the one with its command.
-fn shown(command: &str) -> String {
-    let page = std::fs::read_to_string(example("README.md")).expect("the page");
-    let after = page.split_once(command).unwrap_or_else(|| panic!("no {command} on the page")).1;
-    let block = after.split_once("```text\n").expect("a block").1;
-    block.split_once("```").expect("its end").0.to_owned()
+/// The block of the page with a command in it, and the output that the page shows.
+fn on_the_page(command: &str) -> (&'static str, Option<&'static str>) {
+    let mut examples = page::examples(PAGE, "sh example");
+    examples.find(|(block, _)| block.contains(command)).unwrap_or_else(|| panic!("no {command} on the page"))
 }
 
-/// A database as the page makes it: the examples' own tables are in `public`, the store is found behind it.
-fn database() -> (Store, Session) {
-    let store = Store::fresh(Target::Ours);
-    let mut session = store.superuser();
-    session.ok(&format!("ALTER DATABASE {} SET search_path = public, message_store", store.database));
+/// The output that the page shows below a command.
+fn shown(command: &str) -> &'static str {
+    on_the_page(command).1.unwrap_or_else(|| panic!("no output of {command} on the page"))
+}
+
+/// A command of the page, for a shell. Each of `places` is what stands on the page, and what it is here.
+fn as_on_the_page(mut shell: Command, command: &str, places: &[(&str, &Path)]) -> Command {
+    let mut block = on_the_page(command).0.to_owned();
+    for (there, here) in places {
+        assert!(block.contains(there), "no {there} in {block}");
+        block = block.replace(there, &here.display().to_string());
+    }
+    // In the shell's place, so that who kills it kills the program.
+    let block = if block.lines().count() == 1 { format!("exec env {block}") } else { block };
+    shell.args(["-ec", &block]).current_dir(repository()).env("PYTHONDONTWRITEBYTECODE", "1");
+    shell
+}
+
+/// A database as the page makes the one of that name.
+fn database(name: &str) -> (Store, Session) {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    let cluster = Cluster::shared();
+    let database = format!("{name}_{}", NUMBER.fetch_add(1, Ordering::Relaxed));
+    printed(&mut as_on_the_page(cluster.command("sh"), &format!("createdb {name}"), &[(name, Path::new(&database))]));
+    let store = Store { target: Target::Ours, database, cluster };
+    let session = store.superuser();
     (store, session)
 }
 
 fn account_service_on_postgres(store: &Store) -> Command {
-    let mut python = Command::new(dependencies().join("python/bin/python"));
-    python.arg("-B").arg(example("account-service/main.py")).arg("postgres").arg(format!(
-        "postgresql://postgres@/{}?host={}",
-        store.database,
-        store.cluster.socket_folder().display()
-    ));
-    python
+    let python = dependencies().join("python/bin/python");
+    let places = [("bank", Path::new(&store.database)), ("venv/bin/python", &python)];
+    as_on_the_page(store.cluster.command("sh"), "main.py postgres", &places)
 }
 
 fn account_service_on_sqlite(file: &Path) -> Command {
-    let mut python = Command::new("/usr/bin/python3");
-    python.arg("-B").arg(example("account-service/main.py")).arg("sqlite").arg(file).arg(sqlite_library());
-    python
+    let library = sqlite_library();
+    let places = [
+        ("bank.db", file),
+        ("target/release/libmessage_store_sqlite", &library),
+        ("python3", Path::new("/usr/bin/python3")),
+    ];
+    as_on_the_page(Command::new("sh"), "main.py sqlite", &places)
 }
 
 /// A statement on a file by a plain sqlite3, which does not know the extension: its rows, one a line.
@@ -93,9 +116,8 @@ fn at_once(command: impl Fn() -> Command) {
 
 #[test]
 fn the_account_service_on_postgres() {
-    let (store, mut session) = database();
-    let command = "main.py postgres";
-    assert_eq!(printed(&mut account_service_on_postgres(&store)), shown(command));
+    let (store, mut session) = database("bank");
+    assert_eq!(printed(&mut account_service_on_postgres(&store)), shown("main.py postgres"));
     // What it does again has been done.
     let again = printed(&mut account_service_on_postgres(&store));
     assert!(again.ends_with("ada has 20\ngrace has 50\n"), "{again}");
@@ -104,7 +126,7 @@ fn the_account_service_on_postgres() {
 
 #[test]
 fn the_account_service_on_postgres_four_times_at_once() {
-    let (store, mut session) = database();
+    let (store, mut session) = database("bank");
     // Two that create it at once get in each other's way, in any Postgres.
     session.ok("CREATE TABLE public.balances (account varchar PRIMARY KEY, balance bigint NOT NULL)");
     at_once(|| account_service_on_postgres(&store));
@@ -161,11 +183,10 @@ fn left_in_the_file(file: &Path) {
 
 #[test]
 fn a_consumer_group_in_node_with_a_member_killed() {
-    let (store, mut session) = database();
-    let mut node = store.cluster.command("node");
-    node.arg(example("consumer-group-node/group.js")).env("PGDATABASE", &store.database);
+    let (store, mut session) = database("accounts");
+    let mut node = as_on_the_page(store.cluster.command("sh"), "group.js", &[("accounts", Path::new(&store.database))]);
     node.env("NODE_PATH", dependencies().join("node/node_modules"));
-    assert_eq!(printed(&mut node), shown("node group.js"));
+    assert_eq!(printed(&mut node), shown("group.js"));
 
     // Each account's messages in one total, of the member that the account belongs to, once each.
     let expected = session.rows(
@@ -181,12 +202,11 @@ fn a_consumer_group_in_node_with_a_member_killed() {
 }
 
 /// Cargo, on an example that is a workspace of its own, in the target folder of these tests or one below it.
-fn cargo_run(folder: &str, target: &str) -> Command {
+fn cargo_run(command: &str, target: &str, places: &[(&str, &Path)]) -> Command {
     let program = std::env::current_exe().expect("a program");
     let built = program.ancestors().nth(3).expect("the target folder").join(target);
-    let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["run", "--quiet", "--locked", "--manifest-path"]).arg(example(folder).join("Cargo.toml"));
-    cargo.arg("--target-dir").arg(built).arg("--");
+    let mut cargo = as_on_the_page(Command::new("sh"), command, places);
+    cargo.env("CARGO_TARGET_DIR", built);
     cargo
 }
 
@@ -194,8 +214,8 @@ fn cargo_run(folder: &str, target: &str) -> Command {
 fn a_rust_program_with_the_crate_in_it() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("desk.db");
-    let run = || printed(cargo_run("rust", "").arg(&file));
-    assert_eq!(run(), shown("cargo run"));
+    let run = || printed(&mut cargo_run("examples/rust", "", &[("desk.db", &file)]));
+    assert_eq!(run(), shown("examples/rust"));
     let orders = "SELECT id, total, shipped FROM orders";
     assert_eq!(sqlite3(&file, orders), "1|40|1\n2|80|1\n3|120|1\n");
     run();
@@ -214,7 +234,8 @@ fn three_replicated_nodes_with_one_killed() {
         return;
     }
     let folder = tempfile::tempdir().expect("a folder");
-    assert_eq!(printed(cargo_run("replicated-sqlite", "replicated").arg(folder.path())), shown("-- nodes"));
+    let command = "examples/replicated-sqlite";
+    assert_eq!(printed(&mut cargo_run(command, "replicated", &[("nodes", folder.path())])), shown(command));
     let all = "SELECT global_position, stream_name, position, type, data, id, time FROM messages ORDER BY 1";
     let node = |id: u32| sqlite3(&folder.path().join(format!("node-{id}/state_machine/db/hiqlite.db")), all);
     let first = node(1);
