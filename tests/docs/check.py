@@ -10,23 +10,25 @@ A page's examples are its fenced blocks. They run in the order of the page:
     ```sql             in one psql session of the page, in an empty database of its own
     ```sql psql -qAt   the same with psql's options, which are those of the whole session
     ```sql sqlite      in one sqlite3 shell of the page, on the file bank.db
-    ```python          by python3, in a process of its own
+    ```python, ```js       by python3 and node, a process each, in between the page's sqlite3 blocks, in the same folder
     ```sh message-store    by sh, with the program message-store
     ```sh postgres         by sh, in between the page's psql blocks, with Postgres' programs and message-store
     ```text            right below one of them: the output that it must have
     ```LANGUAGE path/to/file    is that file of the repository, which a test runs
 
-The tests that docs/guarantees.md names must exist, as must the pages and headings that any page links to, and
-docs/reference.md must have what the catalogs of both engines have (catalogs.py).
+A block without a text block below it may print what it likes, but no error. Any other block of any page must be run by
+another test, or be listed with the reason why nothing runs it (not_run.py). The tests that docs/guarantees.md names must
+exist, as must the files and headings that any page links to (pages.py), and docs/reference.md must have what the catalogs
+of both engines have (catalogs.py).
 
-A block without a text block below it may print what it likes, but no error. Every other block is left alone. The
-SQLite ones and those of the program run in a folder of their own that has cargo's target folder in it; without the
-library (make sqlite), the sqlite3 shell or the program (make cli) they are left out, and the last line says so; with
-MESSAGE_STORE_REQUIRE_ALL set that is a failure.
+The SQLite ones and those of the program run in a folder of their own that has cargo's target folder in it; without the
+library (make sqlite), the sqlite3 shell, better-sqlite3 (make test-sqlite) or the program (make cli) they are left out,
+and the last line says so; with MESSAGE_STORE_REQUIRE_ALL set that is a failure.
 
 What differs from run to run is shown as it once was, and compared as a placeholder: version 7 ids, and times with a
 fraction of a second. So an example that gives ids and times of its own, whole seconds, is compared to the letter.
-After \\set VERBOSITY verbose errors have their SQLSTATE; the lines on Postgres' source that come with it are dropped.
+After \\set VERBOSITY verbose errors have their SQLSTATE; the lines on Postgres' source that come with it are dropped. So
+is the number of a line in the sqlite3 shell's errors, which who types the statements does not see.
 
 Each page has a fresh cluster of PG_BIN (default /usr/lib/postgresql/15/bin), private, reached by a unix socket only,
 run as the user postgres where this is run by root. With PGHOST set that server is used: it must let this user create
@@ -43,14 +45,15 @@ import tempfile
 from contextlib import contextmanager
 
 import catalogs
+from not_run import blocks_not_run
+from pages import FENCE, REPOSITORY, broken_links, missing_tests, other_files, read
 
-REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PAGES = ["README.md"]
 PAGES += [
     f"docs/{page}.md"
     for page in (
-        "concepts", "reference", "postgres", "namespaces", "concurrency", "consumers", "retention", "operations",
-        "differences", "cli", "migration",
+        "concepts", "reference", "postgres", "sqlite", "namespaces", "concurrency", "consumers", "retention",
+        "operations", "differences", "cli", "exchange-format", "migration",
     )
 ]
 # Of the Postgres that has the extension.
@@ -59,10 +62,13 @@ TARGET = os.environ.get("CARGO_TARGET_DIR", os.path.join(REPOSITORY, "target"))
 LIBRARY = os.path.join(TARGET, "release", "libmessage_store_sqlite.so")
 PROGRAMS = [os.path.join(TARGET, profile) for profile in ("release", "debug")]
 PYTHON = "/usr/bin/python3"
+# Where tests/sqlite/run.sh builds better-sqlite3.
+NODE_MODULES = os.path.join(REPOSITORY, "tests", "sqlite", "node", "node_modules")
 SETTINGS = ["timezone=UTC", "fsync=off", "max_prepared_transactions=10"]
 
-FENCE = re.compile(r"^```(.*)\n((?:.*\n)*?)^```\n", re.MULTILINE)
 END = "--- end of example ---"
+# What the sqlite3 shell says only where it reads no terminal.
+LINE_NUMBER = re.compile(r"^(\w+ error) near line \d+:", re.MULTILINE)
 # What VERBOSITY verbose prints beside the SQLSTATE.
 VERBOSE = re.compile(r"^(LOCATION|SCHEMA NAME|TABLE NAME|COLUMN NAME|CONSTRAINT NAME): .*\n", re.MULTILINE)
 PLACEHOLDERS = [
@@ -70,15 +76,18 @@ PLACEHOLDERS = [
     (re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}\b"), "<id>"),
     (re.compile(r'"xxh3":"[0-9a-f]{16}"'), '"xxh3":"<digest>"'),
 ]
-FAILED = re.compile(r"^(ERROR|FATAL|PANIC|Runtime error|Parse error|Traceback|\(the session ended)", re.MULTILINE)
+FAILED = re.compile(r"^(ERROR|FATAL|PANIC|Runtime error|Parse error|Traceback|\w*Error:|\(the session ended)", re.MULTILINE)
 RUN_BY = {
     "sql": "psql",
     "sql psql": "psql",
     "sh postgres": "psql",
     "sql sqlite": "sqlite3",
     "python": "python3",
+    "js": "node",
     "sh message-store": "sh",
 }
+# Examples that are programs of their own, which the sqlite3 shell starts in between the page's statements.
+PROGRAM_FILES = {"python3": (PYTHON, ".py"), "node": ("node", ".mjs")}
 # The options of an example that is a program for the shell, in a session of psql.
 SHELL = ["sh"]
 
@@ -93,11 +102,16 @@ class Example:
         self.found = None
 
 
+def program_of(mark):
+    """What runs the blocks with this mark, if anything does."""
+    return RUN_BY.get(" ".join(mark.split()[:2]))
+
+
 def examples(page):
     blocks = list(FENCE.finditer(page))
     for block, after in zip(blocks, blocks[1:] + [None]):
         words = block[1].split()
-        program = RUN_BY.get(" ".join(words[:2]))
+        program = program_of(block[1])
         if program:
             is_output = after and after[1].strip() == "text" and not page[block.end() : after.start()].strip()
             options = SHELL if words[0] == "sh" else words[2:]
@@ -166,15 +180,21 @@ def run_psql(all_examples):
 
 def run_sqlite(all_examples):
     """The examples for SQLite, in the order of the page, on the same files."""
+    has_node = os.path.isdir(os.path.join(NODE_MODULES, "better-sqlite3", "build")) and shutil.which("node")
+    all_examples = [example for example in all_examples if example.program != "node" or has_node]
     with tempfile.TemporaryDirectory() as folder:
         os.symlink(os.path.abspath(TARGET), os.path.join(folder, "target"))
-        shell = [example for example in all_examples if example.program == "sqlite3"]
+        os.symlink(NODE_MODULES, os.path.join(folder, "node_modules"))
+        for number, example in enumerate(all_examples):
+            if example.program in PROGRAM_FILES:
+                command, ending = PROGRAM_FILES[example.program]
+                with open(os.path.join(folder, f"{number}{ending}"), "w") as file:
+                    file.write(example.code)
+                example.text = f".shell {command} {number}{ending} 2>&1"
         # Unbuffered, so that errors stand where they belong.
-        run_together(["stdbuf", "-o0", "sqlite3", "-batch", "bank.db"], shell, f".print {END}", cwd=folder)
-        for example in all_examples:
-            if example.program == "python3":
-                command = [PYTHON, "-c", example.code]
-                example.found = output_of(command, cwd=folder)
+        run_together(["stdbuf", "-o0", "sqlite3", "-batch", "bank.db"], all_examples, f".print {END}", cwd=folder)
+    for example in all_examples:
+        example.found = LINE_NUMBER.sub(r"\1:", example.found)
 
 
 def run_program(all_examples):
@@ -216,13 +236,11 @@ def problem(example):
 
 def check(name, write):
     """How many of the page's examples agree, differ and were left out."""
-    path = os.path.join(REPOSITORY, name)
-    with open(path) as file:
-        page = file.read()
+    page = read(name)
     everything = list(examples(page))
     run_psql([example for example in everything if example.program == "psql"])
     if os.path.exists(LIBRARY) and shutil.which("sqlite3"):
-        run_sqlite([example for example in everything if example.program in ("sqlite3", "python3")])
+        run_sqlite([example for example in everything if example.program in ("sqlite3", *PROGRAM_FILES)])
     run_program([example for example in everything if example.program == "sh"])
     agree = differ = left_out = 0
     for example in everything:
@@ -241,15 +259,14 @@ def check(name, write):
                 start, end = example.shown
                 lines = [line.rstrip() for line in example.found.strip("\n").split("\n")]
                 page = page[:start] + "\n".join(lines) + "\n" + page[end:]
-        with open(path, "w") as file:
+        with open(os.path.join(REPOSITORY, name), "w") as file:
             file.write(page)
     return agree, differ, left_out
 
 
 def differences_of_reference():
     """Where docs/reference.md and the catalogs of the engines disagree."""
-    with open(os.path.join(REPOSITORY, "docs", "reference.md")) as file:
-        page = file.read()
+    page = read("docs/reference.md")
     with server() as environment:
         database = f"docs_{os.getpid()}_catalog"
         psql = [os.path.join(PG_BIN, "psql"), "-X", "-q", "-At", "-F", "\t", "-v", "ON_ERROR_STOP=1"]
@@ -271,62 +288,6 @@ def differences_of_reference():
         yield from catalogs.in_sqlite(page, LIBRARY)
 
 
-def other_files():
-    """The blocks that are said to be a file of the repository, and are not."""
-    for name in PAGES:
-        with open(os.path.join(REPOSITORY, name)) as file:
-            page = file.read()
-        for block in FENCE.finditer(page):
-            words = block[1].split()
-            if len(words) == 2 and "/" in words[1]:
-                with open(os.path.join(REPOSITORY, words[1])) as file:
-                    if file.read() != block[2]:
-                        yield f"{words[1]}, in {name}"
-
-
-def without_blocks(name):
-    with open(os.path.join(REPOSITORY, name)) as file:
-        return FENCE.sub("", file.read())
-
-
-def anchors(name):
-    """What a page's headings are linked to by."""
-    for heading in re.findall(r"^#+ (.*)$", without_blocks(name), re.MULTILINE):
-        text = re.sub(r"\[(.*?)\]\(.*?\)", r"\1", heading).lower()
-        yield re.sub(r"[^\w\- ]", "", text).replace(" ", "-")
-
-
-def broken_links():
-    """The links from page to page that lead nowhere."""
-    pages = [name for name in os.listdir(REPOSITORY) if name.endswith(".md")]
-    pages += [os.path.join("docs", name) for name in os.listdir(os.path.join(REPOSITORY, "docs")) if name.endswith(".md")]
-    for name in sorted(pages):
-        for link in re.findall(r"\]\(([^)\s]*)\)", without_blocks(name)):
-            path, _, anchor = link.partition("#")
-            if "://" in path or (path and not path.endswith(".md")):
-                continue
-            page = os.path.normpath(os.path.join(os.path.dirname(name), path)) if path else name
-            if not os.path.exists(os.path.join(REPOSITORY, page)) or (anchor and anchor not in anchors(page)):
-                yield f"{link}, in {name}"
-
-
-def missing_tests():
-    """The tests that the page of guarantees names and that are not there."""
-    with open(os.path.join(REPOSITORY, "docs", "guarantees.md")) as file:
-        named = re.findall(r"`(\w+)::(\w+)`", file.read())
-    for suite, test in named:
-        if suite == "suite":
-            continue
-        folder, ending, start = ("sqlite", "py", "def") if suite.startswith("test_") else ("tests", "rs", "fn")
-        path = os.path.join(REPOSITORY, "tests", folder, f"{suite}.{ending}")
-        text = ""
-        if os.path.exists(path):
-            with open(path) as file:
-                text = file.read()
-        if not re.search(rf"\b{start} {test}\(", text):
-            yield f"{suite}::{test}"
-
-
 def main(arguments):
     write = "--write" in arguments
     pages = [argument for argument in arguments if argument != "--write"] or PAGES
@@ -336,21 +297,15 @@ def main(arguments):
             sys.exit(f"no such page: {name}")
         counts = check(name, write)
         agree, differ, left_out = agree + counts[0], differ + counts[1], left_out + counts[2]
-    missing = list(missing_tests())
-    for test in missing:
-        print(f"MISSING, and named in docs/guarantees.md: {test}")
-    broken = list(broken_links())
-    for link in broken:
-        print(f"LEADS NOWHERE: {link}")
-    wrong = list(differences_of_reference()) if pages == PAGES else []
-    for difference in wrong:
-        print(f"WRONG in docs/reference.md: {difference}")
-    others = list(other_files())
-    for file in others:
-        print(f"DIFFERS from the file: {file}")
-    print(f"{agree} examples agree, {differ} differ, {left_out} left out")
+    wrong = [f"MISSING, and named in docs/guarantees.md: {test}" for test in missing_tests()]
+    wrong += [f"LEADS NOWHERE: {link}" for link in broken_links()]
+    wrong += [f"DIFFERS from the file: {file}" for file in other_files()]
+    wrong += blocks_not_run(PAGES, lambda mark: program_of(mark) is not None)
+    if pages == PAGES:
+        wrong += [f"WRONG in docs/reference.md: {difference}" for difference in differences_of_reference()]
+    print(*wrong, f"{agree} examples agree, {differ} differ, {left_out} left out", sep="\n")
     lacking = left_out and os.environ.get("MESSAGE_STORE_REQUIRE_ALL")
-    return 1 if differ or missing or broken or others or wrong or lacking else 0
+    return 1 if differ or wrong or lacking else 0
 
 
 if __name__ == "__main__":
