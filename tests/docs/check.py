@@ -140,6 +140,7 @@ def server():
 
 
 def output_of(command, **options):
+    command = ["timeout", "300", *command]
     return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **options).stdout
 
 
