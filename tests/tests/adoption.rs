@@ -126,6 +126,8 @@ const OWN: &str = "
     GRANT EXECUTE ON FUNCTION message_store.write_message TO adoption_auditor WITH GRANT OPTION;
     REVOKE EXECUTE ON FUNCTION message_store.category FROM PUBLIC;
     CREATE VIEW public.versions AS SELECT s, message_store.stream_version(s) AS version FROM unnest(ARRAY['loan-1']) AS s;
+    CREATE VIEW public.\"Last\" WITH (security_barrier) AS
+      SELECT 'loan-1' AS stream, m.type AS get_last_stream_message FROM message_store.get_last_stream_message('loan-1') AS m;
     CREATE VIEW message_store.categories AS SELECT DISTINCT message_store.category(stream_name) FROM message_store.messages;
     CREATE VIEW public.types AS SELECT * FROM message_store.type_summary;
     CREATE FUNCTION message_store.own() RETURNS int LANGUAGE sql AS 'SELECT 1';
@@ -161,7 +163,7 @@ fn objects_and_privileges_of_ones_own_stay() {
     let own = "SELECT (SELECT count(*) FROM pg_trigger WHERE tgname = 'own_trigger'),
         (SELECT indexrelid::regclass FROM pg_index WHERE indexrelid = 'message_store.own_index'::regclass),
         (SELECT version FROM public.versions), (SELECT count(*) FROM message_store.categories),
-        (SELECT sum(message_count) FROM public.types), message_store.own(), (SELECT count(*) FROM public.last('loan-1')),
+        (SELECT sum(message_count) FROM public.types), (SELECT get_last_stream_message FROM public.\"Last\"), message_store.own(), (SELECT count(*) FROM public.last('loan-1')),
         (SELECT count(*) FROM pg_constraint WHERE conrelid = 'public.notes'::regclass)";
     // Message DB's own functions need its schema in search_path.
     session.ok("SET search_path = message_store, public");
@@ -181,8 +183,28 @@ fn objects_and_privileges_of_ones_own_stay() {
     let detail = failure.detail.expect("a detail");
     assert!(detail.contains("view versions depends on function message_db_1_3_0.stream_version"), "{detail}");
     session.ok("CREATE OR REPLACE VIEW public.versions AS
-        SELECT s, message_store.stream_version(s) AS version FROM unnest(ARRAY['loan-1']) AS s");
+        SELECT s, message_store.stream_version(s) AS version FROM unnest(ARRAY['loan-1']) AS s;
+        CREATE OR REPLACE VIEW public.\"Last\" WITH (security_barrier) AS
+        SELECT 'loan-1' AS stream, m.type AS get_last_stream_message FROM message_store.get_last_stream_message('loan-1') AS m");
     run(&mut session, "tidy");
+
+    // And on the way back.
+    back(&store);
+    assert_eq!(session.rows(privileges), before);
+    session.ok("CREATE VIEW public.streams AS SELECT * FROM message_store.list_streams()");
+    let failure = session.error(statements("leave")[0]);
+    assert_eq!(failure.sqlstate, "2BP01");
+    let bound = "view streams depends on function message_store.list_streams(character varying,character varying,bigint,character varying)";
+    assert_eq!(failure.detail.as_deref(), Some(bound));
+    session.ok("DROP VIEW public.streams");
+    run(&mut session, "leave");
+    assert_eq!(session.rows(privileges), before);
+    session.ok("SET search_path = message_store, public");
+    assert_eq!(session.rows(own), found);
+    session.ok("RESET search_path");
+    let barrier = "SELECT reloptions FROM pg_class WHERE oid = 'public.\"Last\"'::regclass";
+    assert_eq!(session.value(barrier).as_deref(), Some("{security_barrier=true}"));
+    assert_eq!(store.session().error("SELECT write_message(NULL, 'loan-1', 'T', '{}')").sqlstate, "42501");
     session.ok("DROP OWNED BY adoption_reporter, adoption_auditor; DROP ROLE adoption_reporter, adoption_auditor");
 }
 
