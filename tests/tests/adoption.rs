@@ -102,14 +102,15 @@ fn what_was_adopted_is_a_fresh_installation_with_its_messages() {
     assert_eq!(client.number("SELECT stream_version('loan-1')"), 1);
 }
 
-/// The statement that adopts knows by name what would collide with functions of one's own.
+/// The statement that adopts knows by name what would collide with objects of one's own.
 #[test]
-fn every_new_function_is_known_to_adoption() {
+fn every_new_object_is_known_to_adoption() {
     let script = include_str!("../../sql/postgres/extension/adoption.sql");
-    let mut fresh = Store::fresh(Target::Ours).session_as("postgres");
-    let names = "SELECT DISTINCT proname::text FROM pg_proc WHERE pronamespace = 'message_store'::regnamespace";
-    let names = fresh.rows(names);
-    assert!(names.len() > 30);
+    let names = "SELECT proname::text FROM pg_proc WHERE pronamespace = 'message_store'::regnamespace
+        UNION SELECT relname::text FROM pg_class WHERE relnamespace = 'message_store'::regnamespace
+          AND relname NOT LIKE 'messages%'";
+    let names = Store::fresh(Target::Ours).session_as("postgres").rows(names);
+    assert!(names.len() > 45, "{}", names.len());
     for name in names.into_iter().flatten().flatten() {
         assert!(script.contains(&format!("'{name}'")) || script.contains(&format!("\"{name}\":")), "{name}");
     }
@@ -125,6 +126,8 @@ const OWN: &str = "
     GRANT EXECUTE ON FUNCTION message_store.write_message TO adoption_auditor WITH GRANT OPTION;
     REVOKE EXECUTE ON FUNCTION message_store.category FROM PUBLIC;
     CREATE VIEW public.versions AS SELECT s, message_store.stream_version(s) AS version FROM unnest(ARRAY['loan-1']) AS s;
+    CREATE VIEW public.\"Last\" WITH (security_barrier) AS
+      SELECT 'loan-1' AS stream, m.type AS get_last_stream_message FROM message_store.get_last_stream_message('loan-1') AS m;
     CREATE VIEW message_store.categories AS SELECT DISTINCT message_store.category(stream_name) FROM message_store.messages;
     CREATE VIEW public.types AS SELECT * FROM message_store.type_summary;
     CREATE FUNCTION message_store.own() RETURNS int LANGUAGE sql AS 'SELECT 1';
@@ -160,7 +163,7 @@ fn objects_and_privileges_of_ones_own_stay() {
     let own = "SELECT (SELECT count(*) FROM pg_trigger WHERE tgname = 'own_trigger'),
         (SELECT indexrelid::regclass FROM pg_index WHERE indexrelid = 'message_store.own_index'::regclass),
         (SELECT version FROM public.versions), (SELECT count(*) FROM message_store.categories),
-        (SELECT sum(message_count) FROM public.types), message_store.own(), (SELECT count(*) FROM public.last('loan-1')),
+        (SELECT sum(message_count) FROM public.types), (SELECT get_last_stream_message FROM public.\"Last\"), message_store.own(), (SELECT count(*) FROM public.last('loan-1')),
         (SELECT count(*) FROM pg_constraint WHERE conrelid = 'public.notes'::regclass)";
     // Message DB's own functions need its schema in search_path.
     session.ok("SET search_path = message_store, public");
@@ -180,13 +183,33 @@ fn objects_and_privileges_of_ones_own_stay() {
     let detail = failure.detail.expect("a detail");
     assert!(detail.contains("view versions depends on function message_db_1_3_0.stream_version"), "{detail}");
     session.ok("CREATE OR REPLACE VIEW public.versions AS
-        SELECT s, message_store.stream_version(s) AS version FROM unnest(ARRAY['loan-1']) AS s");
+        SELECT s, message_store.stream_version(s) AS version FROM unnest(ARRAY['loan-1']) AS s;
+        CREATE OR REPLACE VIEW public.\"Last\" WITH (security_barrier) AS
+        SELECT 'loan-1' AS stream, m.type AS get_last_stream_message FROM message_store.get_last_stream_message('loan-1') AS m");
     run(&mut session, "tidy");
+
+    // And on the way back.
+    back(&store);
+    assert_eq!(session.rows(privileges), before);
+    session.ok("CREATE VIEW public.streams AS SELECT * FROM message_store.list_streams()");
+    let failure = session.error(statements("leave")[0]);
+    assert_eq!(failure.sqlstate, "2BP01");
+    let bound = "view streams depends on function message_store.list_streams(character varying,character varying,bigint,character varying)";
+    assert_eq!(failure.detail.as_deref(), Some(bound));
+    session.ok("DROP VIEW public.streams");
+    run(&mut session, "leave");
+    assert_eq!(session.rows(privileges), before);
+    session.ok("SET search_path = message_store, public");
+    assert_eq!(session.rows(own), found);
+    session.ok("RESET search_path");
+    let barrier = "SELECT reloptions FROM pg_class WHERE oid = 'public.\"Last\"'::regclass";
+    assert_eq!(session.value(barrier).as_deref(), Some("{security_barrier=true}"));
+    assert_eq!(store.session().error("SELECT write_message(NULL, 'loan-1', 'T', '{}')").sqlstate, "42501");
     session.ok("DROP OWNED BY adoption_reporter, adoption_auditor; DROP ROLE adoption_reporter, adoption_auditor");
 }
 
 /// How a Message DB differs, what is said, and a statement that mends it.
-const SURPRISES: [(&str, &str, &str); 22] = [
+const SURPRISES: [(&str, &str, &str); 28] = [
     (
         "CREATE ROLE adoption_other; ALTER TABLE message_store.messages OWNER TO adoption_other",
         "table message_store.messages belongs to adoption_other, and CREATE EXTENSION is run by postgres|Give it over before: ALTER TABLE message_store.messages OWNER TO postgres",
@@ -241,6 +264,41 @@ const SURPRISES: [(&str, &str, &str); 22] = [
         "CREATE FUNCTION message_store.stats() RETURNS int LANGUAGE sql AS 'SELECT 1'",
         "schema message_store has functions of your own with names of Message Store: stats|Give them other names",
         "ALTER FUNCTION message_store.stats RENAME TO my_stats",
+    ),
+    (
+        "CREATE TABLE message_store.stream_heads (a int)",
+        "schema message_store has relations or types of your own with names of Message Store: stream_heads|Give them other names",
+        "ALTER TABLE message_store.stream_heads RENAME TO my_heads",
+    ),
+    (
+        "CREATE TABLE message_store.namespaces (name text); CREATE TYPE message_store.consumer_positions AS ENUM ('a')",
+        "schema message_store has relations or types of your own with names of Message Store: consumer_positions, namespaces|Give them other names",
+        "ALTER TABLE message_store.namespaces SET SCHEMA public; DROP TYPE message_store.consumer_positions",
+    ),
+    (
+        // What looks the same but lets a consumer have two positions, and an index in the way of ours.
+        "CREATE TABLE message_store.consumer_positions (category text, consumer text, position bigint, time timestamp);
+         CREATE INDEX namespaces_pkey ON message_store.consumer_positions (category)",
+        "schema message_store has relations or types of your own with names of Message Store: consumer_positions, namespaces_pkey|Give them other names",
+        "DROP TABLE message_store.consumer_positions",
+    ),
+    (
+        "CREATE VIEW message_store.stream_heads AS SELECT 'a'::text AS stream_name, 1::bigint AS position",
+        "schema message_store has relations or types of your own with names of Message Store: stream_heads|Give them other names",
+        "ALTER VIEW message_store.stream_heads RENAME TO my_view",
+    ),
+    (
+        // As an earlier adoption leaves it, and then given away.
+        "CREATE ROLE adoption_heir; CREATE TABLE message_store.stream_heads (
+           stream_name text COLLATE \"C\" NOT NULL, position bigint NOT NULL,
+           CONSTRAINT stream_heads_pkey PRIMARY KEY (stream_name)); ALTER TABLE message_store.stream_heads OWNER TO adoption_heir",
+        "table message_store.stream_heads belongs to adoption_heir, and CREATE EXTENSION is run by postgres|Give it over before: ALTER TABLE message_store.stream_heads OWNER TO postgres",
+        "HINT; DROP ROLE adoption_heir",
+    ),
+    (
+        "CREATE AGGREGATE message_store.stream_version(bigint) (SFUNC = int8pl, STYPE = bigint)",
+        "there is more than one function message_store.stream_version|Drop the others, or give them another name.",
+        "DROP AGGREGATE message_store.stream_version(bigint)",
     ),
     (
         "ALTER TABLE message_store.messages ALTER COLUMN data DROP NOT NULL, ALTER COLUMN type DROP NOT NULL",

@@ -4,7 +4,7 @@
 //! which creates more than 0.1.0 did: the tests drop that first.
 
 use message_store_tests::namespaces::{may_create, role};
-use message_store_tests::{Session, Store, Target, catalog};
+use message_store_tests::{Session, Store, Target, calls, catalog};
 
 const NEW_TABLES: [&str; 2] = ["stream_heads", "consumer_positions"];
 
@@ -101,6 +101,49 @@ fn an_upgraded_store_does_what_is_new() {
     assert_eq!(tenant.number("SELECT message_store.delete_stream('account-1', 'tenant-a')"), 12);
     assert_eq!(tenant.number("SELECT message_store.stream_version('account-1', 'tenant-a')"), 11);
     assert_eq!(tenant.number("SELECT message_count FROM message_store.stats('tenant-a')"), 88);
+}
+
+/// The files of this release are installed, and the database is still as 0.1.0 has left it.
+#[test]
+fn before_the_update_what_is_old_works_and_what_is_new_is_missing() {
+    let Stores { store, owner, reader, .. } = stores(true);
+    let mut session = store.superuser();
+    for namespace in ["message_store", "tenant-a"] {
+        for call in calls::by_argument(namespace) {
+            session.ok(&call);
+        }
+        for new in [
+            "delete_stream('account-1'",
+            "truncate_stream('account-1', 1",
+            "redact_message('00000000-0000-4000-8000-0000000000ff'",
+            "record_consumer_position('account', 'totals', 1, NULL",
+            "consumer_positions(NULL",
+        ] {
+            assert_eq!(session.error(&format!("SELECT {new}, '{namespace}')")).sqlstate, "42883", "{new}");
+        }
+        assert_eq!(session.error(&format!("SELECT stats('{namespace}')")).sqlstate, "42883");
+    }
+    let mut tenant = store.session_as(&owner);
+    tenant.ok("SET search_path = message_store");
+    for call in [
+        "create_namespace('between')",
+        &format!("grant_namespace('between', '{reader}')"),
+        "write_message(NULL, 'account-1', 'T', '{}', NULL, NULL, 'between')",
+        "set_namespace_option('tenant-a', 'append_lock', 'stream')",
+        "clear_namespace('tenant-a')",
+        "delete_namespace('tenant-a')",
+        "list_namespaces()",
+    ] {
+        tenant.ok(&format!("SELECT {call}"));
+    }
+
+    // What was created meanwhile needs nothing of the update.
+    session.ok("ALTER EXTENSION message_store UPDATE");
+    let record = "SELECT message_store.record_consumer_position('account', 'totals', 1, NULL, 'between')";
+    assert_eq!(store.session_as(&reader).number(record), 1);
+    assert_eq!(tenant.number("SELECT delete_stream('account-1', 'between')"), 1);
+    assert_eq!(tenant.number("SELECT stream_version('account-1', 'between')"), 0);
+    assert_eq!(session.number("SELECT count(*) FROM list_categories()"), 2);
 }
 
 /// Who could remove messages by hand can do so by the functions, and keeps their streams' versions.

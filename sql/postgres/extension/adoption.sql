@@ -59,11 +59,21 @@ DECLARE
     'create_namespace', 'register_namespace', 'delete_namespace', 'clear_namespace', 'get_namespace', 'list_namespaces',
     'grant_namespace', 'revoke_namespace', 'set_namespace_option', 'registry_changed'
   ];
+  -- Relations that Message DB has not, and of those that an earlier adoption may have left, columns and primary key.
+  created CONSTANT name[] := ARRAY[
+    'stream_heads', 'stream_heads_pkey', 'consumer_positions', 'consumer_positions_pkey',
+    'namespaces', 'namespaces_pkey', 'namespaces_token_hash'
+  ];
+  beside CONSTANT jsonb := '{
+    "stream_heads": ["stream_name text, position bigint", "PRIMARY KEY (stream_name)"],
+    "consumer_positions": ["category text, consumer text, position bigint, time timestamp without time zone", "PRIMARY KEY (category, consumer)"]
+  }';
   -- Where the functions that are no longer used go.
   aside CONSTANT name := 'message_db_1_3_0';
   refused CONSTANT text := 'Message DB cannot be adopted: %s';
   messages oid;
   sequence oid;
+  left_behind oid[];
   version text;
   found record;
   wrong text;
@@ -78,6 +88,33 @@ BEGIN
     RETURN;
   END IF;
 
+  -- What would be taken for Message Store's own, or be in its way.
+  left_behind := ARRAY(
+    SELECT oid FROM pg_class
+    WHERE relnamespace = store AND relkind = 'r' AND beside ? relname
+      AND starts_with((
+        SELECT string_agg(concat_ws(' ', attname, format_type(atttypid, atttypmod)), ', ' ORDER BY attnum)
+        FROM pg_attribute WHERE attrelid = pg_class.oid AND attnum > 0
+      ) || ', ', beside -> relname ->> 0 || ', ')
+      AND EXISTS (
+        SELECT FROM pg_constraint
+        WHERE conrelid = pg_class.oid AND conname = relname || '_pkey'
+          AND pg_get_constraintdef(pg_constraint.oid) = beside -> relname ->> 1
+      )
+  );
+  SELECT string_agg(name, ', ' ORDER BY name) INTO wrong FROM (
+    SELECT relname::text FROM pg_class LEFT JOIN pg_index ON indexrelid = pg_class.oid
+    WHERE relnamespace = store AND relname = ANY (created) AND COALESCE(indrelid, pg_class.oid) <> ALL (left_behind)
+    UNION ALL
+    -- A relation's row type is the relation's.
+    SELECT typname FROM pg_type WHERE typnamespace = store AND typname = ANY (created) AND typrelid = 0
+  ) AS own (name);
+  IF wrong IS NOT NULL THEN
+    RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+      MESSAGE = format(refused, format('schema message_store has relations or types of your own with names of Message Store: %s', wrong)),
+      HINT = 'Give them other names, or move them to another schema.';
+  END IF;
+
   -- Whose it is.
   FOR found IN
     SELECT kind, object, pg_get_userbyid(owner) AS owner FROM (
@@ -86,7 +123,7 @@ BEGIN
       SELECT 1, CASE relkind WHEN 'v' THEN 'VIEW' WHEN 'c' THEN 'TYPE' ELSE 'TABLE' END,
         format('%I.%I', 'message_store', relname), relowner
       FROM pg_class
-      WHERE relnamespace = store AND (relname IN ('messages', 'message') OR views ? relname)
+      WHERE relnamespace = store AND (relname IN ('messages', 'message') OR views ? relname OR oid = ANY (left_behind))
       UNION ALL
       SELECT 2, 'FUNCTION', oid::regprocedure::text, proowner
       FROM pg_proc WHERE pronamespace = store AND (stay || move) ? proname
@@ -168,8 +205,9 @@ BEGIN
   END IF;
   FOR found IN
     SELECT key AS name, count(pg_proc.oid) AS number,
-      bool_and(md5(replace(pg_get_functiondef(pg_proc.oid), E'\r', '')) = value) AS genuine
-    FROM jsonb_each_text(stay || move) LEFT JOIN pg_proc ON pronamespace = store AND proname = key AND prokind = 'f'
+      bool_and(CASE WHEN prokind = 'f' THEN md5(replace(pg_get_functiondef(pg_proc.oid), E'\r', '')) = value ELSE false END)
+        AS genuine
+    FROM jsonb_each_text(stay || move) LEFT JOIN pg_proc ON pronamespace = store AND proname = key
     GROUP BY key ORDER BY key
   LOOP
     wrong := CASE

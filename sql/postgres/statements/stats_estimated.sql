@@ -1,22 +1,44 @@
--- The same of a large table, from {sampled} of its {pages} pages, more or less, which chance chooses.
+-- The same of a large table, from some of its {pages} pages. They are looked at one by one, each {step} after the one
+-- before, round and round, which spreads them evenly from the first on: until {some_pages} of them had messages and
+-- {some_messages} messages were seen, or until there were {most_pages}.
 --
--- Messages: as many as there are to a page of those seen. Streams: a message of a stream of n messages stands for 1/n of
--- a stream. Categories: the first {categories} are counted through the index; where there are more, as streams are.
+-- Messages: as many as there are to a page of those looked at, the empty ones too. Streams: a message of a stream of n
+-- messages stands for 1/n of a stream. Categories: the first {categories} are counted through the index; where there are
+-- more, as streams are.
 WITH RECURSIVE
-  sample AS MATERIALIZED (
+  looked (pages, block, filled, seen, streams) AS (
     SELECT
-      stream_name, message_store.category(stream_name) AS category,
-      (ctid::pg_catalog.text::pg_catalog.point)[0] AS page, pg_catalog.row_number() OVER () AS nr
-    FROM {schema}.messages TABLESAMPLE SYSTEM (100.0 OPERATOR(pg_catalog.*) {sampled} OPERATOR(pg_catalog./) {pages})
-      REPEATABLE (1)
+      0::pg_catalog.int8, 0::pg_catalog.int8, 0::pg_catalog.int8, 0::pg_catalog.int8,
+      (SELECT pg_catalog.array_agg(stream_name) FROM {schema}.messages WHERE false)
+    UNION ALL
+    SELECT
+      looked.pages OPERATOR(pg_catalog.+) 1,
+      pg_catalog.mod(looked.block OPERATOR(pg_catalog.+) {step}, {pages}),
+      looked.filled OPERATOR(pg_catalog.+) CASE WHEN page.messages OPERATOR(pg_catalog.>) 0 THEN 1 ELSE 0 END,
+      looked.seen OPERATOR(pg_catalog.+) page.messages,
+      page.streams
+    FROM looked, LATERAL (
+      SELECT pg_catalog.count(*) AS messages, pg_catalog.array_agg(stream_name) AS streams
+      FROM {schema}.messages
+      WHERE ctid OPERATOR(pg_catalog.>=) pg_catalog.format('(%s,0)', looked.block)::pg_catalog.tid
+        AND ctid OPERATOR(pg_catalog.<)
+          pg_catalog.format('(%s,0)', looked.block OPERATOR(pg_catalog.+) 1)::pg_catalog.tid
+    ) AS page
+    WHERE looked.pages OPERATOR(pg_catalog.<) LEAST({most_pages}, {pages})
+      AND (looked.filled OPERATOR(pg_catalog.<) {some_pages} OR looked.seen OPERATOR(pg_catalog.<) {some_messages})
   ),
   whole AS MATERIALIZED (
-    SELECT COALESCE(
-      pg_catalog.count(*)::pg_catalog.float8 OPERATOR(pg_catalog.*) {pages}
-        OPERATOR(pg_catalog./) NULLIF(pg_catalog.count(DISTINCT page), 0),
-      0
-    ) AS messages
-    FROM sample
+    SELECT
+      pg_catalog.max(looked.seen) AS seen,
+      pg_catalog.max(looked.seen)::pg_catalog.float8 OPERATOR(pg_catalog.*) {pages}
+        OPERATOR(pg_catalog./) pg_catalog.max(looked.pages) AS messages
+    FROM looked
+  ),
+  sample AS MATERIALIZED (
+    SELECT
+      stream.name AS stream_name, message_store.category(stream.name) AS category,
+      pg_catalog.row_number() OVER () AS nr
+    FROM looked, pg_catalog.unnest(looked.streams) AS stream (name)
   ),
   category (name) AS (
     (SELECT message_store.category(stream_name) FROM {schema}.messages ORDER BY 1 LIMIT 1)
@@ -34,7 +56,7 @@ WITH RECURSIVE
 SELECT
   pg_catalog.round(whole.messages)::pg_catalog.int8 AS messages,
   pg_catalog.round(whole.messages OPERATOR(pg_catalog.*) (
-    -- Positions have no gap: a stream has as many messages as lie between its first and its last.
+    -- A stream has a gap at most before its first position: it has as many messages as lie between its first and its last.
     SELECT COALESCE(pg_catalog.avg(1.0 OPERATOR(pg_catalog./) (
       1 OPERATOR(pg_catalog.+) (
         SELECT m.position FROM {schema}.messages AS m WHERE m.stream_name OPERATOR(pg_catalog.=) sample.stream_name
@@ -44,7 +66,8 @@ SELECT
         ORDER BY m.position LIMIT 1
       )
     )), 0)::pg_catalog.float8
-    FROM sample WHERE pg_catalog.mod(sample.nr, 10) OPERATOR(pg_catalog.=) 0
+    FROM sample
+    WHERE pg_catalog.mod(sample.nr, GREATEST(whole.seen OPERATOR(pg_catalog./) {lengths}, 1)) OPERATOR(pg_catalog.=) 0
   ))::pg_catalog.int8 AS streams,
   CASE WHEN counted.categories OPERATOR(pg_catalog.<) {categories} THEN counted.categories
   ELSE GREATEST(counted.categories, pg_catalog.round(whole.messages OPERATOR(pg_catalog.*) (
@@ -58,6 +81,6 @@ SELECT
         WHERE message_store.category(m.stream_name) OPERATOR(pg_catalog.=) sample.category LIMIT {large}
       ) AS few
     ) AS size
-    WHERE pg_catalog.mod(sample.nr, 50) OPERATOR(pg_catalog.=) 0
+    WHERE pg_catalog.mod(sample.nr, GREATEST(whole.seen OPERATOR(pg_catalog./) {sizes}, 1)) OPERATOR(pg_catalog.=) 0
   ))::pg_catalog.int8) END AS categories
 FROM whole, counted

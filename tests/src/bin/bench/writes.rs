@@ -32,9 +32,12 @@ pub fn theme() -> Theme {
         race.rows = vec![Row::new(format!("{HELD_OPEN}, parallel append")).target(8.0)];
         Ok(race)
     }));
-    for (clients, is_synchronous) in [(1, false), (8, true)] {
-        let write = Write { is_one_category: true, clients, is_synchronous };
-        workloads.push(Workload::new(format!("write-notify-{clients}"), move |stores| write.notify(stores)));
+    // In one category they commit one after the other anyway; in many they do so for the notification alone.
+    for (is_one_category, clients, is_synchronous) in
+        [(true, 1, false), (true, 8, true), (false, 16, true), (false, 16, false)]
+    {
+        let write = Write { is_one_category, clients, is_synchronous };
+        workloads.push(Workload::new(format!("{}-notify", write.name()), move |stores| write.notify(stores)));
     }
     Theme { title: "Writes, a message a transaction", workloads }
 }
@@ -54,14 +57,18 @@ struct Write {
 impl Write {
     fn workloads(self) -> Vec<Workload> {
         let Write { is_one_category, clients, is_synchronous } = self;
-        let categories = if is_one_category { "one" } else { "many" };
-        let name = format!("write-{categories}-{clients}-{}", if is_synchronous { "on" } else { "off" });
+        let name = self.name();
         let with_limit = is_one_category && matches!((clients, is_synchronous), (1 | 8, _));
         let mut workloads = vec![Workload::new(&name, move |stores| self.race(stores, with_limit))];
         if let Some(target) = self.parallel_target() {
             workloads.push(Workload::fallible(format!("{name}-parallel"), move |stores| self.parallel(stores, target)));
         }
         workloads
+    }
+
+    fn name(self) -> String {
+        let categories = if self.is_one_category { "one" } else { "many" };
+        format!("write-{categories}-{}-{}", self.clients, if self.is_synchronous { "on" } else { "off" })
     }
 
     fn title(self) -> String {
