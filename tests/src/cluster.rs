@@ -26,6 +26,8 @@ pub enum Crash {
     Stop,
     /// SIGKILL to each process.
     Kill,
+    /// SIGKILL to the postmaster alone: the others go on until they notice.
+    Postmaster,
 }
 
 impl Crash {
@@ -33,6 +35,7 @@ impl Crash {
         match self {
             Crash::Stop => b"stop\n",
             Crash::Kill => b"kill\n",
+            Crash::Postmaster => b"postmaster\n",
         }
     }
 }
@@ -158,7 +161,7 @@ impl Cluster {
         Cluster { folder, supervisor: Mutex::new(Some(supervisor)) }
     }
 
-    /// Ends every process of the cluster at once, and starts it again: it recovers from what had been flushed.
+    /// Ends every process of the cluster, and starts it again: it recovers from what had been flushed.
     pub fn crash(&self, way: Crash) {
         self.tell(way.line());
     }

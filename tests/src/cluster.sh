@@ -22,19 +22,35 @@ stop() {
         || cat "$dir/stop.log" >&2
 }
 
-# Every process at once, without a word to any of them. Postgres' are the postmaster and its children.
-kill_all() {
+# Sets `postmaster`, which is stopped so that it starts no other process, and `children`: together that is all of Postgres.
+stop_postmaster() {
     postmaster=$(head -n 1 "$dir/data/postmaster.pid")
     kill -STOP "$postmaster"
     children=$(cat /proc/[0-9]*/stat 2>/dev/null \
         | awk -v parent="$postmaster" '{ process = $1; sub(/^.*\) /, ""); if ($2 == parent) print process }')
+}
+
+# Until they are reaped, too: a new postmaster takes its own lock file's process for alive as long as it has an id.
+wait_until_gone() {
+    for process; do
+        while kill -0 "$process" 2>/dev/null; do sleep 0.01; done
+    done
+}
+
+# Every process at once, without a word to any of them.
+kill_all() {
+    stop_postmaster
     for process in "$postmaster" $children; do
         kill -KILL "$process" 2>/dev/null || true
     done
-    for process in "$postmaster" $children; do
-        # Until it is reaped, too: a new postmaster takes its own lock file's process for alive as long as it has an id.
-        while kill -0 "$process" 2>/dev/null; do sleep 0.01; done
-    done
+    wait_until_gone "$postmaster" $children
+}
+
+# Its children end when they notice. As long as one of them is there, no other server may be started on the data.
+kill_postmaster() {
+    stop_postmaster
+    kill -KILL "$postmaster"
+    wait_until_gone "$postmaster" $children
 }
 
 # Where it has stopped by itself.
@@ -78,6 +94,10 @@ while read -r way; do
     case $way in
     kill)
         kill_all
+        start
+        ;;
+    postmaster)
+        kill_postmaster
         start
         ;;
     start) start_again ;;

@@ -96,6 +96,12 @@ impl Consumer {
         Consumer { session, polling, source, namespace: namespace.into(), polls: 0, seen: Vec::new(), next: 1 }
     }
 
+    /// Goes on from its position with another connection.
+    pub fn connect(&mut self, session: Session) {
+        assert_eq!(self.polling, Polling::EachByItself, "a transaction may be open");
+        self.session = session;
+    }
+
     /// Polls until `done` is set and nothing is left, and returns what it saw, in the order in which it saw it.
     pub fn follow(mut self, done: &AtomicBool) -> Vec<Seen> {
         loop {

@@ -7,7 +7,7 @@ use crate::{Session, Store};
 use postgres::types::Type;
 use postgres::{Client, NoTls};
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 /// What was acknowledged: each message's stream and position, by its id.
@@ -97,19 +97,18 @@ impl Load {
         }
     }
 
-    /// Writes until `done` is set; after an error on the same connection, or a new one where that is gone.
-    /// How many calls failed.
-    pub fn until_done(&mut self, connect: impl Fn() -> Client, done: &AtomicBool) -> usize {
-        let (mut client, mut failed) = (connect(), 0);
+    /// Writes until `done` is set; after an error on the same connection, or a new one where that is gone. Counts the
+    /// calls that failed.
+    pub fn until_done(&mut self, connect: impl Fn() -> Client, done: &AtomicBool, failed: &AtomicUsize) {
+        let mut client = connect();
         while !done.load(Ordering::SeqCst) {
             if self.write(&mut client).is_err() {
-                failed += 1;
+                failed.fetch_add(1, Ordering::SeqCst);
                 if client.is_closed() {
                     client = connect();
                 }
             }
         }
-        failed
     }
 
     /// What it had an answer for.

@@ -5,7 +5,7 @@ use message_store_tests::load::{Acknowledged, Load, connect, is_long, is_whole, 
 use message_store_tests::wal::alone;
 use message_store_tests::{Store, follower};
 use rand::Rng;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -15,43 +15,42 @@ fn times(short: usize) -> usize {
     if is_long() { 10 * short } else { short }
 }
 
-/// Backends of this store, but the one that asks.
+/// One of the backends of this store, but the one that asks; one that does something if there is any.
 const BACKENDS: &str = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()
-     AND usename = 'message_store' AND backend_type = 'client backend' ORDER BY random() LIMIT 1";
+     AND usename = 'message_store' AND backend_type = 'client backend' ORDER BY state <> 'active', random() LIMIT 1";
 
 /// Does `fault` to a backend at a time, while all write and read.
 fn under_load(fault: &str, times: usize, apply: impl Fn(&Store)) {
     let store = alone();
+    let mut followers = follower::of_each_kind(&mut store.superuser(), "message_store");
     for (round, mode) in ["category", "stream"].into_iter().enumerate() {
         store.superuser().ok(&format!("SELECT set_namespace_option('message_store', 'append_lock', '{mode}')"));
-        let mut followers = match round {
-            0 => follower::of_each_kind(&mut store.superuser(), "message_store"),
-            _ => Vec::new(),
-        };
-        let done = AtomicBool::new(false);
-        let (acknowledged, failed): (Vec<Acknowledged>, Vec<usize>) = thread::scope(|scope| {
+        let (done, failed) = (AtomicBool::new(false), AtomicUsize::new(0));
+        let acknowledged: Acknowledged = thread::scope(|scope| {
             for follower in &mut followers {
                 scope.spawn(|| follower.until_done(|| connect(&store), &done));
             }
             let writers: Vec<_> = (0..WRITERS)
                 .map(|number| {
-                    let (store, done) = (&store, &done);
+                    let (store, done, failed) = (&store, &done, &failed);
                     scope.spawn(move || {
                         let mut load = Load::new(number, round);
-                        let failed = load.until_done(|| connect(store), done);
-                        (load.acknowledged(), failed)
+                        load.until_done(|| connect(store), done, failed);
+                        load.acknowledged()
                     })
                 })
                 .collect();
-            for _ in 0..times {
+            let mut applied = 0;
+            // Many a call is over before it is hit, or it is a follower's.
+            while applied < times || (failed.load(Ordering::SeqCst) == 0 && applied < 10 * times) {
                 thread::sleep(rand::rng().random_range(Duration::from_millis(5)..Duration::from_millis(60)));
                 apply(&store);
+                applied += 1;
             }
             done.store(true, Ordering::SeqCst);
-            writers.into_iter().map(|writer| writer.join().expect("a writer")).unzip()
+            writers.into_iter().flat_map(|writer| writer.join().expect("a writer")).collect()
         });
-        let acknowledged: Acknowledged = acknowledged.into_iter().flatten().collect();
-        let failed: usize = failed.into_iter().sum();
+        let failed = failed.into_inner();
         let mut session = store.superuser();
         assert_eq!(lost(&mut session, "message_store.messages", &acknowledged), 0, "of {}", acknowledged.len());
         is_whole(&mut session, "message_store");

@@ -3,7 +3,7 @@
 use message_store_tests::load::{Acknowledged, Load, connect_with, is_long, is_whole, lost};
 use message_store_tests::pooler::Pooler;
 use message_store_tests::{Session, Store, Target, follower};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -37,17 +37,17 @@ fn more_clients_than_connections_lose_nothing() {
     let mut all = Acknowledged::new();
     for (round, mode) in ["category", "stream"].into_iter().enumerate() {
         superuser.ok(&format!("SELECT set_namespace_option('message_store', 'append_lock', '{mode}')"));
-        let done = AtomicBool::new(false);
+        let (done, failed) = (AtomicBool::new(false), AtomicUsize::new(0));
         let gone = thread::scope(|scope| {
             for follower in &mut followers {
                 scope.spawn(|| follower.until_done(connect, &done));
             }
             let writers: Vec<_> = (0..WRITERS)
                 .map(|number| {
-                    let done = &done;
+                    let (done, failed) = (&done, &failed);
                     scope.spawn(move || {
                         let mut load = Load::new(number, round);
-                        assert_eq!(load.until_done(connect, done), 0, "a call failed");
+                        load.until_done(connect, done, failed);
                         load.acknowledged()
                     })
                 })
@@ -74,6 +74,7 @@ fn more_clients_than_connections_lose_nothing() {
             all.extend(writers.into_iter().flat_map(|writer| writer.join().expect("a writer")));
             leaving.join().expect("clients")
         });
+        assert_eq!(failed.into_inner(), 0, "a call failed");
         assert_eq!(lost(&mut superuser, TABLE, &all), 0, "of {}", all.len());
         assert_eq!(superuser.number(&format!("SELECT count(*) FROM {TABLE} WHERE type = 'Gone'")), 0);
         is_whole(&mut superuser, "message_store");

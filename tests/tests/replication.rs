@@ -83,16 +83,36 @@ fn end(cluster: &Cluster) {
 }
 
 fn write(stream: &str) -> String {
-    format!("SELECT write_message(NULL, '{stream}', 'T', '{{}}')")
+    write_to(stream, "NULL")
 }
 
-/// The primary goes while it is written to; what the standby has is gone on with.
+/// The namespace is an SQL expression.
+fn write_to(stream: &str, namespace: &str) -> String {
+    format!("SELECT write_message(NULL, '{stream}', 'T', '{{}}', NULL, NULL, {namespace})")
+}
+
+/// The primary goes while it is written to, and while a transaction is prepared; what the standby has is gone on with.
 #[test]
 fn a_promoted_standby_goes_on_and_gives_no_position_twice() {
     let store = Store::fresh_in(cluster(&[]), Target::Ours);
-    store.superuser().ok("SELECT create_namespace('tenant-a')");
+    let mut at_primary = store.superuser();
+    at_primary.ok("SELECT create_namespace('tenant-a'); SELECT create_namespace('lanes')");
+    at_primary.ok("SELECT set_namespace_option('lanes', 'append_lock', 'stream')");
     let promoted: &'static Cluster = Box::leak(Box::new(store.cluster.standby()));
-    let tables = [("NULL", "message_store.messages"), ("'tenant-a'", "\"tenant-a\".messages")];
+    let tables =
+        [("NULL", "message_store.messages"), ("'tenant-a'", "\"tenant-a\".messages"), ("'lanes'", "lanes.messages")];
+    // A standby does not read where writers lock streams.
+    let read_by_standby = &tables[..2];
+
+    // It keeps readers of everything from whatever is written from here on. No writer below needs its locks.
+    let mut readers = tables.map(|(namespace, _)| Consumer::new(store.superuser(), Polling::EachByItself, namespace));
+    tables.iter().for_each(|(namespace, _)| at_primary.ok(&write_to("account-0", namespace)));
+    readers.iter_mut().for_each(|reader| assert_eq!(reader.poll(), 1));
+    at_primary.ok("BEGIN");
+    at_primary.ok(&write_to("held-1", "NULL"));
+    at_primary.ok(&write_to("held-1", "'tenant-a'"));
+    at_primary.ok(&write_to("account-held", "'lanes'"));
+    at_primary.ok("PREPARE TRANSACTION 'outlives the primary'");
 
     // The writers are cut off in the midst of their work.
     let writer = |number: usize| {
@@ -110,9 +130,12 @@ fn a_promoted_standby_goes_on_and_gives_no_position_twice() {
         }
     };
     let account = Source::Category("account");
-    let mut consumers = tables.map(|(namespace, _)| {
-        Consumer::of(account, session(promoted, &store.database), Polling::EachByItself, namespace)
-    });
+    let mut consumers: Vec<Consumer> = read_by_standby
+        .iter()
+        .map(|(namespace, _)| {
+            Consumer::of(account, session(promoted, &store.database), Polling::EachByItself, namespace)
+        })
+        .collect();
     scope(|scope| {
         let writers: Vec<_> = (0..4).map(|number| scope.spawn(move || writer(number))).collect();
         let started = Instant::now();
@@ -121,6 +144,7 @@ fn a_promoted_standby_goes_on_and_gives_no_position_twice() {
                 consumer.poll();
             }
         }
+        readers.iter_mut().for_each(|reader| assert_eq!(reader.poll(), 0, "what comes behind the prepared one"));
         // The writers end with it, whatever the consumers have seen.
         end(store.cluster);
         writers.into_iter().for_each(|writer| writer.join().expect("a writer"));
@@ -142,13 +166,29 @@ fn a_promoted_standby_goes_on_and_gives_no_position_twice() {
         let next = session.number(&format!("SELECT max(global_position) FROM {table}"));
         assert!(next > last && next <= last + 34, "{next} after {last}");
         for _ in 0..100 {
-            session.ok(&format!("SELECT write_message(NULL, 'account-2', 'T', '{{}}', NULL, NULL, {namespace})"));
+            session.ok(&write_to("account-2", namespace));
         }
         streams_are_gapless(&mut session, table);
+    }
+    for reader in &mut readers {
+        reader.connect(self::session(promoted, &store.database));
+        assert_eq!(reader.poll(), 0, "what comes behind the prepared one, after the promotion");
+    }
+    let category = "SELECT count(*) FROM get_category_messages('account', 1, -1, NULL, NULL, NULL, NULL, 'lanes')";
+    assert_eq!(session.number(category), 1, "its stream is of this category");
+
+    session.ok("COMMIT PREPARED 'outlives the primary'");
+    for ((mut reader, before), (namespace, table)) in readers.into_iter().zip(&before).zip(tables) {
+        while reader.poll() > 0 {}
+        let now = all(&mut session, table);
+        assert!(reader.seen() == now, "{table}: the reader has missed something, or seen it twice");
+        let kept = before.iter().filter(|message| now.binary_search(message).is_ok()).count();
+        assert!(kept == before.len() && now.len() == before.len() + 102, "{table}: {kept} of {}", before.len());
         let everything = format!("SELECT count(*) FROM get_all_messages(1, -1, {namespace})");
         assert_eq!(session.number(&everything), session.number(&format!("SELECT count(*) FROM {table}")));
+        streams_are_gapless(&mut session, table);
     }
-    for ((mut consumer, before), (_, table)) in consumers.into_iter().zip(before).zip(tables) {
+    for ((mut consumer, before), (_, table)) in consumers.into_iter().zip(before).zip(read_by_standby) {
         while consumer.poll() > 0 {}
         let now = of_source(&mut session, table, account);
         assert!(consumer.seen() == now, "the consumer has missed something, or seen what is no more");

@@ -1,17 +1,28 @@
 //! A hot standby: what it reads, and what it refuses since it does not know the writers' locks.
 
+#[path = "standby/answers.rs"]
+mod answers;
+
 use message_store_tests::consumer::{Consumer, Polling, SetAtEnd, Source, of_source};
 use message_store_tests::race::{self, Plan};
 use message_store_tests::writer::CORRELATED;
 use message_store_tests::{Cluster, Session, Store, Target};
-use std::sync::atomic::AtomicBool;
+use rand::Rng;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{scope, sleep};
 use std::time::Duration;
 
 struct Pair {
     store: Store,
-    standby: Cluster,
+    standby: &'static Cluster,
     primary: Session,
+}
+
+/// The standby that all tests share: it has their databases, as the primary has.
+fn standby() -> &'static Cluster {
+    static STANDBY: OnceLock<Cluster> = OnceLock::new();
+    STANDBY.get_or_init(|| Cluster::shared().standby())
 }
 
 fn pair() -> Pair {
@@ -19,23 +30,21 @@ fn pair() -> Pair {
     let mut primary = store.superuser();
     primary.ok("SELECT create_namespace('tenant-a'); SELECT set_namespace_option('tenant-a', 'append_lock', 'stream')");
     primary.ok(&format!("{}; {}", write("account-1", "NULL"), write("account-1", "'tenant-a'")));
-    let standby = store.cluster.standby();
-    let pair = Pair { store, standby, primary };
+    let pair = Pair { store, standby: standby(), primary };
     pair.catch_up();
     pair
 }
 
 impl Pair {
     fn session(&self) -> Session {
-        let mut session = Session::open(self.standby.config(&self.store.database, "postgres"));
-        session.ok("SET search_path = message_store, public");
-        session
+        session(self.standby, &self.store)
     }
 
     /// Waits until the standby has replayed what the primary has written.
     fn catch_up(&self) {
         let position = self.store.superuser().value("SELECT pg_current_wal_insert_lsn()").expect("a position");
-        let mut session = self.session();
+        // Of a database that it has in any case.
+        let mut session = Session::open(self.standby.config("postgres", "postgres"));
         for _ in 0..12_000 {
             let replayed = format!("SELECT (pg_last_wal_replay_lsn() >= '{position}')::int");
             if session.number(&replayed) == 1 {
@@ -45,6 +54,12 @@ impl Pair {
         }
         panic!("the standby does not follow");
     }
+}
+
+fn session(standby: &Cluster, store: &Store) -> Session {
+    let mut session = Session::open(standby.config(&store.database, "postgres"));
+    session.ok("SET search_path = message_store, public");
+    session
 }
 
 fn write(stream: &str, namespace: &str) -> String {
@@ -180,4 +195,67 @@ fn consumers_on_the_standby_miss_nothing_while_the_primary_is_written_to() {
         }
         assert!(run.committed >= plan.target && run.deeds.contains_key("prepared transactions"));
     }
+}
+
+/// A consumer that changes between primary and standby, and takes nothing with it but its position. How many messages it
+/// saw on each.
+fn follow_on_both(consumer: &mut Consumer, store: &Store, standby: &Cluster, ended: &AtomicBool) -> [usize; 2] {
+    let mut seen = [0, 0];
+    for server in (0..2).cycle() {
+        consumer.connect(if server == 0 { store.superuser() } else { session(standby, store) });
+        let last = ended.load(Ordering::SeqCst);
+        for _ in 0..rand::rng().random_range(1..8) {
+            match consumer.poll() {
+                0 => sleep(Duration::from_millis(1)),
+                count => seen[server] += count,
+            }
+        }
+        if last {
+            break;
+        }
+    }
+    while consumer.poll() > 0 {}
+    seen
+}
+
+#[test]
+fn consumers_that_change_between_primary_and_standby_see_each_message_once() {
+    let mut pair = pair();
+    pair.primary.ok("SELECT create_namespace('tenant-b')");
+    pair.catch_up();
+    let namespace = "'tenant-b'";
+    let plan = Plan {
+        store: &pair.store,
+        namespace,
+        categories: &["account", "order", "payment"],
+        streams: 5,
+        writers: 4,
+        target: race::messages(2_000, 20_000),
+    };
+    let ended = AtomicBool::new(false);
+    let seen = scope(|scope| {
+        let (store, standby, ended) = (&pair.store, pair.standby, &ended);
+        let consumers: Vec<_> = FOLLOWED
+            .into_iter()
+            .map(|(source, _)| {
+                let mut consumer = Consumer::of(source, store.superuser(), Polling::EachByItself, namespace);
+                scope.spawn(move || {
+                    let on_each = follow_on_both(&mut consumer, store, standby, ended);
+                    (consumer, on_each)
+                })
+            })
+            .collect();
+        let end = SetAtEnd(ended);
+        race::run(&plan, Vec::new(), |_| {});
+        pair.catch_up();
+        drop(end);
+        consumers.into_iter().map(|consumer| consumer.join().expect("a consumer")).collect::<Vec<_>>()
+    });
+    let mut in_all = [0, 0];
+    for ((source, _), (consumer, on_each)) in FOLLOWED.into_iter().zip(seen) {
+        let written = of_source(&mut pair.primary, "\"tenant-b\".messages", source);
+        assert!(consumer.seen() == written, "{source:?}: {} seen of {}", consumer.seen().len(), written.len());
+        in_all.iter_mut().zip(on_each).for_each(|(sum, count)| *sum += count);
+    }
+    assert!(in_all.iter().all(|count| *count > 100), "{in_all:?} seen on primary and standby");
 }
