@@ -24,24 +24,40 @@ WRITERS = ("first", "second", "third")
 CUTS = int(os.environ.get("MESSAGE_STORE_CUTS", "6"))
 
 
+def start(base, logs, journal, synchronous, environment):
+    """Writers, by their names and logs, to a store in the directory `base`; the first one makes a namespace first."""
+    writers = []
+    for name, log in logs.items():
+        open(log, "a").close()
+        command = [sys.executable, "-B", os.path.join(host.HERE, "power_cut_writer.py"), os.path.join(base, "store.db")]
+        environment = {**environment, "DISK_LOG": log}
+        writers.append(subprocess.Popen([*command, name, journal, synchronous], env=environment, cwd=host.HERE))
+        first, until = next(iter(logs.values())), time.monotonic() + 20
+        while b'"namespace"' not in open(first, "rb").read() and time.monotonic() < until:
+            time.sleep(0.01)
+    return writers
+
+
+def kill(writers, pause=0):
+    for writer in writers:
+        assert writer.poll() is None, "a writer has ended by itself"
+        writer.send_signal(signal.SIGKILL)
+        time.sleep(pause)
+    for writer in writers:
+        writer.wait()
+
+
 def record(directory, base, names, journal, synchronous, seconds=0.5):
     """What writers do to the disk until they are killed."""
     os.mkdir(base)
     log = directory.path("log")
-    open(log, "w").close()
     environment = disk_log.environment(disk_log.build(directory.name), log, base)
-    writers = []
-    for name in names:
-        command = [sys.executable, "-B", os.path.join(host.HERE, "power_cut_writer.py"), os.path.join(base, "store.db")]
-        writers.append(subprocess.Popen([*command, name, journal, synchronous], env=environment, cwd=host.HERE))
-        until = time.monotonic() + 20
-        while b'"namespace"' not in open(log, "rb").read() and time.monotonic() < until:
-            time.sleep(0.01)
+    writers = start(base, dict.fromkeys(names, log), journal, synchronous, environment)
     time.sleep(seconds)
+    # Or else one that is killed might leave a part of a record in the log, with another one's behind it.
     for writer in writers:
-        assert writer.poll() is None, "a writer has ended by itself"
-        writer.send_signal(signal.SIGKILL)
-        writer.wait()
+        writer.send_signal(signal.SIGSTOP)
+    kill(writers)
     return disk_log.read(log)
 
 
