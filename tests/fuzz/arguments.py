@@ -11,7 +11,6 @@ tried.
 
 import json
 import os
-import random
 import sqlite3
 import sys
 import tempfile
@@ -22,64 +21,11 @@ import psycopg2.extensions
 import psycopg2.extras
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "sqlite"))
+from functions import FUNCTIONS, ON_POSTGRES, ON_SQLITE, ROWS, TYPES_OF_KINDS, not_listed  # noqa: E402
 from host import CODES, connect  # noqa: E402
+from maker import Maker  # noqa: E402
 
 CALLS = 100
-
-# Each function's arguments by their kinds.
-FUNCTIONS = {
-    "write_message": ["id", "stream", "type", "json", "json", "bigint", "namespace"],
-    "write_messages": ["stream", "batch", "bigint", "namespace"],
-    "import_messages": ["import", "namespace"],
-    "get_stream_messages": ["stream", "bigint", "bigint", "condition", "namespace"],
-    "get_category_messages": ["category", "bigint", "bigint", "category", "bigint", "bigint", "condition", "namespace"],
-    "get_last_stream_message": ["stream", "type", "namespace"],
-    "get_all_messages": ["bigint", "bigint", "namespace"],
-    "stream_version": ["stream", "namespace"],
-    "list_streams": ["stream", "stream", "bigint", "namespace"],
-    "list_categories": ["namespace"],
-    "acquire_lock": ["stream", "namespace"],
-    "create_namespace": ["name", "type", "type", "json"],
-    "register_namespace": ["name", "type", "type", "json"],
-    "delete_namespace": ["name", "boolean"],
-    "clear_namespace": ["name"],
-    "get_namespace": ["name"],
-    "list_namespaces": [],
-    "set_namespace_option": ["name", "option", "option"],
-    "category": ["stream"],
-    "id": ["stream"],
-    "cardinal_id": ["stream"],
-    "is_category": ["stream"],
-    "hash_64": ["stream"],
-    "message_store_version": [],
-    "message_store_release": [],
-}
-ON_POSTGRES = {
-    "grant_namespace": ["name", "type", "option"],
-    "revoke_namespace": ["name", "type"],
-    "registry_changed": [],
-    "message_store_init": [],
-}
-ROWS = {name for name in FUNCTIONS if name.startswith(("get_", "list_"))}
-
-INTEGERS = [0, 0, 1, 1, 2, 3, 7, 1000, -1, -1, -2, 32767, 32768, 2**31 - 1, 2**31, -(2**31), 2**63 - 1, -(2**63)]
-WORDS = [
-    "", " ", "a", "account", "account-1", "account-1+2", "-", "--", "+", "-+", "Account-1", "o'brien-1", 'q"uote-1', "back\\slash-1",
-    "日本語-🙂", "en–dash", "tab\t\n-1", "$1", "%s-%", "'; SELECT 1; --", "x" * 300, "a-" + "y" * 1000, "\u0001", "\u200b", "e\u0301-1",
-    "null", "NULL", "true", "5", "infinity",
-]
-IDS = [
-    "00000000-0000-4000-8000-000000000001", "{00000000-0000-4000-8000-000000000002}", "00000000000040008000000000000003",
-    "xyz", "", "urn:uuid:00000000-0000-4000-8000-000000000001", "00000000-0000-4000-8000-00000000000", "{}", "-" * 36,
-]
-NAMES = ["tenant-a", "tenant-a", "tenant-b", "message_store", "nope", "", "Bad Name", "public", "pg_x", "x" * 63, "x" * 64, "é", "main"]
-DOCUMENTS = [
-    "{}", "[]", "null", "5", "-0.00", '"x"', '{"b": 1, "a": 2, "a": 3}', '{"correlationStreamName": "other-1"}', "[[[[]]]]",
-    '{"a": 1e400}', '{"a": "\\ud83d\\ude42"}', '"\\u0000"', '"\\ud800"', "{", "[1,]", "nul", "", " ", "01", "1e", "{'a': 1}", "é",
-    '{"a" 1}', "1e200000", '{"": ""}', '"\t"', "[1 2]", '{"a":1}}', "\u00a0{}",
-]
-OPTIONS = ["append_lock", "category", "stream", "read", "write", "", "x"]
-CONDITIONS = ["true", "position > 1", "nonsense", ")", "", "1/0 = 1", "true) --", "'", "/*", "type = 'T'"]
 
 # Classes of SQLSTATE that say something is wrong with the server or the extension, rather than with the call.
 INSANE = ("XX", "58", "F0", "08", "53")
@@ -95,100 +41,6 @@ def clean(text, call):
     for trace in TRACES:
         if trace in (text or "") and trace not in str(call):
             raise Wrong(f"`{trace}` in the message of {call!r}: {text}")
-
-
-class Maker:
-    """Arguments from a seed."""
-
-    def __init__(self, seed):
-        self.random = random.Random(seed)
-        self.global_position = 0
-
-    def one_in(self, count):
-        return self.random.randrange(count) == 0
-
-    def pick(self, values):
-        return self.random.choice(values)
-
-    def member(self, key):
-        if self.one_in(8):
-            return self.pick([None, True, 1.5, [], {}, "", 7, -1])
-        return {
-            "id": lambda: self.pick(IDS) if self.one_in(3) else self.new_id(),
-            "type": lambda: self.pick(["T", "Type 2", ""]),
-            "data": lambda: self.pick([{}, [1.5], None, "x", {"b": 1, "a": {"z": []}}]),
-            "metadata": lambda: self.pick([{}, None, {"correlationStreamName": "other-1"}, {"correlationStreamName": 5}]),
-            "time": lambda: self.pick(["2026-01-31 12:00:00", "2026-01-31T12:00:00.5Z", "2026-02-30 00:00:00", "now", ""]),
-            "stream_name": lambda: self.pick(WORDS),
-            "position": lambda: self.pick([0, 0, 1, -1, 2**63 - 1]),
-            "global_position": lambda: self.pick([1, 0, -1, 10**6, 2**62]),
-        }[key]()
-
-    def new_id(self):
-        return "%08x-0000-7000-8000-%012x" % (self.random.getrandbits(32), self.random.getrandbits(48))
-
-    def elements(self, keys, needed):
-        if self.one_in(8):
-            return self.pick(DOCUMENTS)
-        elements = []
-        for _ in range(self.random.randrange(4)):
-            if self.one_in(15):
-                elements.append(self.pick([None, 5, "x", [], True]))
-                continue
-            element = {key: self.member(key) for key in keys if key in needed or self.one_in(2)}
-            if self.one_in(10):
-                element.pop(self.pick(keys), None)
-            if self.one_in(15):
-                element[self.pick(["", "ID", "stream", "type "])] = 1
-            elements.append(element)
-        return json.dumps(elements, ensure_ascii=self.one_in(2))
-
-    def value(self, kind):
-        """A value of a kind as both engines can be given it: None, a number or a text."""
-        if self.one_in(12):
-            return None
-        if kind == "bigint":
-            return self.pick(INTEGERS)
-        if kind == "boolean":
-            return self.pick([True, False])
-        if kind == "batch":
-            return self.elements(["id", "type", "data", "metadata", "time"], ["id", "type"])
-        if kind == "import":
-            return self.elements(
-                ["id", "stream_name", "type", "position", "global_position", "data", "metadata", "time"],
-                ["id", "stream_name", "type", "position", "global_position", "time"],
-            )
-        if kind == "id":
-            return self.pick(IDS) if self.one_in(4) else self.new_id()
-        if kind == "namespace":
-            return None if self.one_in(2) else self.pick(NAMES)
-        values = {"stream": WORDS, "category": WORDS, "type": WORDS, "json": DOCUMENTS, "condition": CONDITIONS,
-                  "name": NAMES, "option": OPTIONS}[kind]
-        if kind == "condition" and not self.one_in(4):
-            return None
-        if kind == "stream" and self.one_in(2):
-            return f"account-{self.random.randrange(3)}"
-        if kind == "category" and self.one_in(2):
-            return "account"
-        return self.pick(values)
-
-    def anything(self):
-        """A value of any kind, text and bytes of any content."""
-        kind = self.random.randrange(12)
-        if kind < 2:
-            return self.value(self.pick(["bigint", "stream", "json", "batch", "import", "name", "id", "condition"]))
-        if kind == 2:
-            return self.random.getrandbits(self.random.randrange(1, 70)) - self.random.getrandbits(63)
-        if kind == 3:
-            return self.pick([0.0, -0.0, 1.5, 1e308, float("inf"), float("-inf"), float("nan"), 5e-324])
-        if kind < 6:
-            return self.random.randbytes(self.random.randrange(20))
-        if kind < 9:
-            characters = ["'", '"', "\\", "-", "+", "\0", "{", "}", "[", "]", ",", ":", "a", "é", "🙂", "\u202e", "\n", "%", "$", ";"]
-            return "".join(self.pick(characters) for _ in range(self.random.randrange(16)))
-        if kind == 9:
-            return self.pick([True, False])
-        return self.pick(WORDS + DOCUMENTS + NAMES)
 
 
 def literal(text):
@@ -255,17 +107,18 @@ def wild_literal(maker):
 
 def wild_postgres(maker, postgres, tried):
     functions = {**FUNCTIONS, **ON_POSTGRES}
+    postgres.run(f"SET message_store.sql_condition = {maker.pick(['on', 'off'])}")
     transaction = maker.one_in(3)
     if transaction:
         postgres.run("BEGIN")
     for _ in range(CALLS):
         name = maker.pick(list(functions))
         count = max(0, len(functions[name]) + maker.pick([0, 0, 0, 0, -1, 1, -2]))
-        kinds = functions[name] + ["stream"]
+        given = maker.arguments(functions[name] + ["stream"])
+        is_wild = maker.one_in(2)
         arguments = []
-        for index in range(count):
-            if maker.one_in(2):
-                value = maker.value(kinds[index])
+        for value in given[:count]:
+            if not is_wild or maker.one_in(2):
                 text = b"NULL" if value is None else literal(str(value).replace("\0", "")).encode()
                 arguments.append(text)
             else:
@@ -311,16 +164,18 @@ class Sqlite:
 
 
 def wild_sqlite(maker, sqlite, tried):
+    functions = {**FUNCTIONS, **ON_SQLITE}
     transaction = maker.one_in(3)
     if transaction:
         sqlite.run("BEGIN IMMEDIATE")
     for _ in range(CALLS):
-        name = maker.pick(list(FUNCTIONS))
-        count = max(0, len(FUNCTIONS[name]) + maker.pick([0, 0, 0, 0, -1, 1, -2]))
-        kinds = FUNCTIONS[name] + ["stream"]
+        name = maker.pick(list(functions))
+        count = max(0, len(functions[name]) + maker.pick([0, 0, 0, 0, -1, 1, -2]))
+        given = maker.arguments(functions[name] + ["stream"])
+        is_wild = maker.one_in(2)
         parameters, placeholders = [], []
-        for index in range(count):
-            value = maker.value(kinds[index]) if maker.one_in(2) else maker.anything()
+        for value in given[:count]:
+            value = maker.anything() if is_wild and maker.one_in(2) else value
             if isinstance(value, int) and not -(2**63) <= value < 2**63:
                 value = float(value)
             # Bytes as text, whatever they are.
@@ -351,14 +206,14 @@ def wild_sqlite(maker, sqlite, tried):
 OWN_LIMITS = {"54000", "22021"}
 # Errors in the engine's own words.
 OWN_WORDS = {"42601", "42703", "42883", "22012"}
+# What writes comes more often than what removes.
 PORTABLE = [
-    "write_message", "write_message", "write_message", "write_messages", "write_messages", "import_messages", "get_stream_messages",
-    "get_category_messages", "get_last_stream_message", "get_all_messages", "stream_version", "list_streams", "list_categories",
-    "acquire_lock", "category", "id", "cardinal_id", "is_category", "hash_64", "set_namespace_option", "create_namespace",
-    "message_store_version", "message_store_release",
+    *["write_message"] * 8, *["write_messages"] * 4, *["import_messages"] * 2, *["create_namespace"] * 2,
+    *["redact_message", "record_consumer_position"] * 2,
+    *(name for name in FUNCTIONS if name not in ("write_message", "write_messages", "register_namespace")),
 ]
-# Failed writes burn global positions on Postgres only, and time goes on.
-VARYING = {"global_position", "time", "created_at"}
+# Failed writes burn global positions on Postgres only, time goes on, and a message takes another space in each engine.
+VARYING = {"global_position", "last_global_position", "time", "last_time", "created_at", "size_bytes"}
 
 
 def comparable(name, columns, rows):
@@ -378,12 +233,15 @@ def portable(maker, postgres, sqlite, tried):
     position = [10**7]
     for _ in range(CALLS):
         name = maker.pick(PORTABLE)
-        values = [maker.value(kind) for kind in FUNCTIONS[name]]
+        values = maker.arguments(FUNCTIONS[name])
         if name in ("get_category_messages", "get_all_messages"):
             # Positions differ once something has failed: from the first to the last, or what is refused.
             at = 1 if name == "get_category_messages" else 0
             values[at] = maker.pick([1, 0, None, -(2**63)])
             values[at + 1] = maker.pick([-1, -1, 2**63 - 1, -2, 0])
+        if name == "record_consumer_position":
+            # Before or after all messages, whose number is told.
+            values[2] = maker.pick([0, 0, -1, None, 2**63 - 1, -(2**63)])
         if name == "write_message" and values[0] is None:
             values[0] = maker.new_id()
         if name == "write_messages":
@@ -392,9 +250,8 @@ def portable(maker, postgres, sqlite, tried):
             values[0] = ascending(maker, values[0], position)
         if name == "acquire_lock" and values[0] is None:
             continue
-        kinds = {"bigint": "bigint", "json": "jsonb", "batch": "jsonb", "import": "jsonb", "boolean": "boolean"}
         on_postgres = ", ".join(
-            f"NULL::{kinds.get(kind, 'varchar')}" if value is None else f"{literal(str(value))}::{kinds.get(kind, 'varchar')}"
+            f"{'NULL' if value is None else literal(str(value))}::{TYPES_OF_KINDS.get(kind, 'varchar')}"
             for kind, value in zip(FUNCTIONS[name], values)
         )
         source = f"{name}({on_postgres})"
@@ -449,6 +306,8 @@ def ascending(maker, text, position):
     elements = elements_of(text)
     if elements is None:
         return text
+    # Behind all that failed writes have burned since the last one.
+    position[0] += 1000
     for element in elements:
         if isinstance(element, dict) and isinstance(element.get("global_position"), int) and not maker.one_in(6):
             position[0] += 1
@@ -479,6 +338,10 @@ def main():
     )
     with tempfile.TemporaryDirectory() as directory:
         wild_on_postgres, wild_on_sqlite = Postgres(folder, database + "_wild"), Sqlite(directory, "wild.db")
+        wrong = not_listed(wild_on_postgres, wild_on_sqlite, sqlite3.connect(":memory:"))
+        if wrong:
+            print(f"functions.py does not say what there is: {', '.join(wrong)}")
+            sys.exit(1)
         number = 0
         while number < len(seeds) or time.monotonic() < ends:
             seed = seeds[number] if number < len(seeds) else seeds[-1] + number

@@ -16,79 +16,77 @@ import time
 import disk_log
 import host
 import power_cut_writer
-from host import Directory, connect, value, write
+from host import Directory, connect
+from power_cut_state import Acknowledged, Found, passing_lost
 
 WRITERS = ("first", "second", "third")
 # For each kind of load and luck.
 CUTS = int(os.environ.get("MESSAGE_STORE_CUTS", "6"))
 
 
+def start(base, logs, journal, synchronous, environment):
+    """Writers, by their names and logs, to a store in the directory `base`; the first one makes a namespace first."""
+    writers = []
+    for name, log in logs.items():
+        open(log, "a").close()
+        command = [sys.executable, "-B", os.path.join(host.HERE, "power_cut_writer.py"), os.path.join(base, "store.db")]
+        environment = {**environment, "DISK_LOG": log}
+        writers.append(subprocess.Popen([*command, name, journal, synchronous], env=environment, cwd=host.HERE))
+        first, until = next(iter(logs.values())), time.monotonic() + 20
+        while b'"namespace"' not in open(first, "rb").read() and time.monotonic() < until:
+            time.sleep(0.01)
+    return writers
+
+
+def kill(writers, pause=0):
+    for writer in writers:
+        assert writer.poll() is None, "a writer has ended by itself"
+        writer.send_signal(signal.SIGKILL)
+        time.sleep(pause)
+    for writer in writers:
+        writer.wait()
+
+
 def record(directory, base, names, journal, synchronous, seconds=0.5):
     """What writers do to the disk until they are killed."""
     os.mkdir(base)
     log = directory.path("log")
-    open(log, "w").close()
     environment = disk_log.environment(disk_log.build(directory.name), log, base)
-    writers = []
-    for name in names:
-        command = [sys.executable, "-B", os.path.join(host.HERE, "power_cut_writer.py"), os.path.join(base, "store.db")]
-        writers.append(subprocess.Popen([*command, name, journal, synchronous], env=environment, cwd=host.HERE))
-        until = time.monotonic() + 20
-        while b'"namespace"' not in open(log, "rb").read() and time.monotonic() < until:
-            time.sleep(0.01)
+    writers = start(base, dict.fromkeys(names, log), journal, synchronous, environment)
     time.sleep(seconds)
+    # Or else one that is killed might leave a part of a record in the log, with another one's behind it.
     for writer in writers:
-        assert writer.poll() is None, "a writer has ended by itself"
-        writer.send_signal(signal.SIGKILL)
-        writer.wait()
+        writer.send_signal(signal.SIGSTOP)
+    kill(writers)
     return disk_log.read(log)
 
 
-def messages(path, namespace):
-    """What a store has, as (namespace, stream, position, id), and how many messages of each transaction. The store is
-    whole, without half of a batch, and can be written to."""
-    connection = connect(path)
-    found, last, counts = set(), {}, {}
-    rows = connection.execute("SELECT stream_name, position, id, metadata FROM get_all_messages(1, -1, ?)", (namespace,))
-    for stream, position, message_id, metadata in rows:
-        assert position == last.get(stream, -1) + 1, (stream, position)
-        last[stream] = position
-        found.add((namespace, stream, position, message_id))
-        within = json.loads(metadata)["within"]
-        counts[within] = counts.get(within, 0) + 1
-    for within, count in counts.items():
-        assert count == power_cut_writer.size(int(within.rpartition("-")[2]), namespace), ("a part of a batch", within)
-    schema = "main" if namespace is None else f'"message_store:{namespace}"'
-    assert value(connection, f"PRAGMA {schema}.integrity_check") == "ok"
-    assert write(connection, "after-1", namespace=namespace) == 0
-    connection.close()
-    return found, counts
-
-
-def lost(path, acknowledged, has_namespace, is_atomic):
-    """How much of what was acknowledged is not there, the namespace included."""
-    there, counts = messages(path, None) if os.path.exists(path) else (set(), {})
-    missing = 0
-    if has_namespace:
+def lost(path, acknowledged, is_atomic):
+    """How much of what was acknowledged is not there, the namespaces included."""
+    if not os.path.exists(path):
+        return len(acknowledged.messages) + acknowledged.has_namespace
+    default = Found(path, None, acknowledged)
+    missing = acknowledged.missing(default)
+    if acknowledged.has_namespace:
         connection = connect(path)
         registered = connection.execute("SELECT name FROM list_namespaces() WHERE name = 'tenant'").fetchall()
         connection.close()
         if registered and os.path.exists(f"{path}-namespaces/tenant.db"):
-            of_tenant, counts_of_tenant = messages(path, "tenant")
-            there |= of_tenant
+            tenant = Found(path, "tenant", acknowledged)
+            missing += acknowledged.missing(tenant)
             if is_atomic:
                 both = power_cut_writer.is_of_both
-                assert {w for w in counts if both(w)} == {w for w in counts_of_tenant if both(w)}, "half of a transaction"
+                assert {w for w in default.counts if both(w)} == {w for w in tenant.counts if both(w)}, "half of a transaction"
         else:
-            missing = 1
-    return missing + sum(message not in there for message in acknowledged)
+            missing += 1
+    return missing + passing_lost(path, acknowledged, is_atomic)
 
 
 def cut(journal, synchronous, names_at_once=False, may_break=False, is_atomic=False, writers=WRITERS):
     """Cuts the power at moments by chance. How much of what was acknowledged was lost, by all cuts."""
     seed = int(os.environ.get("MESSAGE_STORE_SEED", random.randrange(10**6)))
     chance = random.Random(seed)
-    disk, done, acknowledged, has_namespace = disk_log.Disk(names_at_once), 0, [], False
+    disk, done, acknowledged = disk_log.Disk(names_at_once), 0, Acknowledged()
     losses, broken = [], 0
     with Directory() as directory:
         base = directory.path("disk")
@@ -96,22 +94,20 @@ def cut(journal, synchronous, names_at_once=False, may_break=False, is_atomic=Fa
         for moment in sorted(chance.randrange(len(records)) for _ in range(CUTS - 1)) + [len(records)]:
             for kind, *operation in records[done:moment]:
                 if kind == "n":
-                    told = json.loads(operation[-1])
-                    has_namespace = has_namespace or "namespace" in told
-                    acknowledged += [tuple(message) for message in told.get("written", [])]
+                    acknowledged.add(json.loads(operation[-1]))
                 else:
                     disk.do(kind, *operation)
             done = moment
             for luck in ("none", "some", "all"):
                 disk.cut(base, luck, chance)
                 try:
-                    losses.append(lost(os.path.join(base, "store.db"), acknowledged, has_namespace, is_atomic))
+                    losses.append(lost(os.path.join(base, "store.db"), acknowledged, is_atomic))
                 except (AssertionError, sqlite3.Error) as error:
                     if not may_break:
                         raise AssertionError(f"seed {seed}, record {moment}, {luck}: {error!r}") from error
                     broken += 1
     print(f"   {journal}, {synchronous}{', names at once' * names_at_once}: seed {seed}, {len(losses) + broken} cuts in "
-          f"{len(records)} operations, {len(acknowledged)} messages acknowledged; {sum(map(bool, losses))} cuts lost "
+          f"{len(records)} operations, {len(acknowledged.messages)} messages acknowledged; {sum(map(bool, losses))} cuts lost "
           f"{sum(losses)}, {broken} broke a file")
     return sum(losses) + broken
 
