@@ -83,19 +83,23 @@ pub fn find_once(name: &str, look: impl FnOnce() -> Result<Store>) -> Result<Sto
     Ok(store)
 }
 
-/// Whether the table has been found to be a table of messages; `look` finds out, once until the table changes.
+/// Whether the table has been found to be a table of messages; `look` finds out, once until the table changes. What
+/// changes while it looks may have been seen in part: then nothing is kept, and who locks the table looks again.
 pub fn check_once(table: pg_sys::Oid, look: impl FnOnce() -> Result<()>) -> Result<()> {
     listen();
     if TABLES.with_borrow(|tables| tables.contains(&table)) {
         return Ok(());
     }
+    let changes = CHANGES.get();
     look()?;
-    TABLES.with_borrow_mut(|tables| {
-        if tables.len() >= MAX_KEPT {
-            tables.clear();
-        }
-        tables.insert(table);
-    });
+    if changes == CHANGES.get() {
+        TABLES.with_borrow_mut(|tables| {
+            if tables.len() >= MAX_KEPT {
+                tables.clear();
+            }
+            tables.insert(table);
+        });
+    }
     Ok(())
 }
 

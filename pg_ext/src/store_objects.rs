@@ -163,7 +163,7 @@ pub fn detach_from_extension(spi: &Spi, schema: &str, created: &[&Relation]) {
 }
 
 /// The columns that a table of messages has, in their order.
-const COLUMNS: [(&CStr, pg_sys::Oid); 8] = [
+pub const COLUMNS: [(&CStr, pg_sys::Oid); 8] = [
     (c"global_position", pg_sys::INT8OID),
     (c"position", pg_sys::INT8OID),
     (c"time", pg_sys::TIMESTAMPOID),

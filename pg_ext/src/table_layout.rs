@@ -14,7 +14,7 @@ use pgrx::pg_sys::{self, Oid};
 use crate::namespace::{Store, schema_oid};
 use crate::postgres_version::{attributes, has_no_null};
 use crate::settings;
-use crate::store_objects::{BY_STREAM, NOTIFIES};
+use crate::store_objects::{BY_STREAM, COLUMNS, NOTIFIES};
 
 /// The columns by their numbers, which every table of messages has in this order.
 pub mod column {
@@ -179,8 +179,8 @@ fn look(table: Oid) -> Layout {
     }
 }
 
-/// Whether the columns have types without a modifier and are stored, text compares by its bytes, and only data and
-/// metadata can be NULL.
+/// Whether the columns have the types of a store's, without a modifier, and are stored, text compares by its bytes, and
+/// only data and metadata can be NULL. The table is locked now; it may have changed since it was first looked at.
 ///
 /// # Safety
 /// The relation must be open.
@@ -189,8 +189,9 @@ unsafe fn has_plain_columns(relation: pg_sys::Relation) -> bool {
     unsafe {
         let columns = attributes(relation);
         columns.len() >= column::COUNT
-            && columns.iter().take(column::COUNT).all(|column| {
-                column.atttypmod == -1
+            && columns.iter().zip(&COLUMNS).all(|(column, (_, kind))| {
+                column.atttypid == *kind
+                    && column.atttypmod == -1
                     && column.attgenerated == 0
                     && [pg_sys::InvalidOid, pg_sys::DEFAULT_COLLATION_OID].contains(&column.attcollation)
                     && (has_no_null(relation, column) || [column::DATA, column::METADATA].contains(&column.attnum))
