@@ -59,9 +59,7 @@ impl Store {
         let mut store = self;
         for _attempt in 0..2 {
             store.check_privileges(usage);
-            let (table, mode) = (store.table, usage.lock_mode());
-            // SAFETY: a plain call; the lock is released when the transaction ends.
-            unsafe { protect(|| raw::LockRelationOid(table, mode)) };
+            lock_relation(store.table, usage.lock_mode());
             let now = find(&store.namespace)?;
             if now == store {
                 return Ok(store);
@@ -215,6 +213,12 @@ pub fn relation_oid(name: &str, schema: pg_sys::Oid) -> Option<pg_sys::Oid> {
     let name = CString::new(name).ok()?;
     // SAFETY: a catalog look-up; the name is NUL-terminated.
     existing(unsafe { pg_sys::get_relname_relid(name.as_ptr(), schema) })
+}
+
+/// Waits for a lock on a relation, which is released when the transaction ends.
+pub fn lock_relation(relation: pg_sys::Oid, mode: c_int) {
+    // SAFETY: a plain call.
+    unsafe { protect(|| raw::LockRelationOid(relation, mode)) };
 }
 
 /// The owner of a schema.

@@ -14,6 +14,7 @@ use pgrx::pg_sys;
 use crate::call::{Answer, Call, sql_functions};
 use crate::namespace::{Store, relation_oid, schema_oid};
 use crate::spi::text_datum;
+use crate::store_objects::begin_with;
 
 sql_functions! {
     "message_store_registry_changed" => registry_changed;
@@ -111,6 +112,7 @@ fn registry() -> Option<pg_sys::Oid> {
 /// The registry's columns that a look-up needs, by their numbers.
 const NAME: i16 = 1;
 const OWNER: i32 = 2;
+const KINDS: [pg_sys::Oid; 2] = [pg_sys::VARCHAROID, pg_sys::NAMEOID];
 
 fn look_up(name: &str) -> Option<pg_sys::Oid> {
     let registry = registry()?;
@@ -120,6 +122,7 @@ fn look_up(name: &str) -> Option<pg_sys::Oid> {
     // SAFETY: an index scan of one key over the registry, with a snapshot as of now, ended in the reverse order.
     unsafe {
         let table = pg_sys::table_open(registry, pg_sys::AccessShareLock.cast_signed());
+        assert!(begin_with((*table).rd_att, &KINDS), "the registry of namespaces has columns of other types");
         let mut key = pg_sys::ScanKeyData::default();
         pg_sys::ScanKeyInit(
             &mut key,

@@ -5,7 +5,8 @@ use std::ffi::{CStr, CString};
 use message_store_core::{Error, Result};
 use pgrx::pg_sys;
 
-use crate::namespace::{Store, relation_oid, relation_owner};
+use crate::namespace::{Store, lock_relation, relation_oid, relation_owner};
+use crate::postgres_version::attributes;
 use crate::setting_guard::SettingGuard;
 use crate::spi::Spi;
 
@@ -188,9 +189,24 @@ pub fn check_table(schema: &str, oid: pg_sys::Oid) -> Result<()> {
     if has_columns(table, &COLUMNS) { Ok(()) } else { Err(refused()) }
 }
 
+/// Locks a table of a store other than `messages`, so that it stays what it is until the transaction ends, and refuses one
+/// that is not what it should be.
+pub fn lock_table_beside(store: &Store, name: &str, columns: &[(&CStr, pg_sys::Oid)]) -> Result<()> {
+    let mut table = check_table_beside(store, name, columns)?;
+    loop {
+        lock_relation(table, pg_sys::AccessShareLock.cast_signed());
+        // It may have changed while its lock was waited for.
+        let now = check_table_beside(store, name, columns)?;
+        if now == table {
+            return Ok(());
+        }
+        table = now;
+    }
+}
+
 /// Refuses a table of a store other than `messages` that does not begin with these columns, or is not its owner's: it
 /// could run somebody's code with the rights of whoever uses it. Without the table an earlier release has made the store.
-pub fn check_table_beside(store: &Store, name: &str, columns: &[(&CStr, pg_sys::Oid)]) -> Result<()> {
+fn check_table_beside(store: &Store, name: &str, columns: &[(&CStr, pg_sys::Oid)]) -> Result<pg_sys::Oid> {
     let namespace = || store.namespace.as_ref().to_owned();
     let table = relation_oid(name, store.schema).ok_or_else(|| Error::NamespaceIsIncomplete(namespace()))?;
     // SAFETY: a catalog look-up.
@@ -199,10 +215,20 @@ pub fn check_table_beside(store: &Store, name: &str, columns: &[(&CStr, pg_sys::
         return Err(Error::NotAMessageStore(namespace()));
     }
     if relation_owner(table) == relation_owner(store.table) {
-        Ok(())
+        Ok(table)
     } else {
         Err(Error::NamespaceOwnerChanged(namespace()))
     }
+}
+
+/// Whether the columns of an open relation, or of rows, begin with these types.
+///
+/// # Safety
+/// As for [`attributes`].
+pub unsafe fn begin_with(columns: pg_sys::TupleDesc, kinds: &[pg_sys::Oid]) -> bool {
+    // SAFETY: as the caller's.
+    let columns = unsafe { attributes(columns) };
+    columns.len() >= kinds.len() && columns.iter().zip(kinds).all(|(column, kind)| column.atttypid == *kind)
 }
 
 /// Whether a table begins with these columns.

@@ -187,7 +187,7 @@ fn look(table: Oid) -> Layout {
 unsafe fn has_plain_columns(relation: pg_sys::Relation) -> bool {
     // SAFETY: as the caller's.
     unsafe {
-        let columns = attributes(relation);
+        let columns = attributes((*relation).rd_att);
         columns.len() >= column::COUNT
             && columns.iter().zip(&COLUMNS).all(|(column, (_, kind))| {
                 column.atttypid == *kind
@@ -207,7 +207,7 @@ unsafe fn has_plain_columns(relation: pg_sys::Relation) -> bool {
 unsafe fn adds_nothing(relation: pg_sys::Relation) -> bool {
     // SAFETY: as the caller's.
     unsafe {
-        let columns = attributes(relation);
+        let columns = attributes((*relation).rd_att);
         let constraints = check_constraints(relation);
         columns.len() == column::COUNT
             && columns.iter().all(|column| !column.attisdropped && column.attgenerated == 0 && column.attidentity == 0)
@@ -452,7 +452,7 @@ unsafe fn insert(relation: pg_sys::Relation, found: &[(Oid, Option<Index>)]) -> 
             *slot = ((*index)?, *oid);
         }
         let mut not_null = [false; column::COUNT];
-        for (slot, column) in not_null.iter_mut().zip(attributes(relation)) {
+        for (slot, column) in not_null.iter_mut().zip(attributes((*relation).rd_att)) {
             *slot = column.attnotnull;
         }
         Some(Insert { sequence, indexes, not_null })

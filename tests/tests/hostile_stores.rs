@@ -1,6 +1,6 @@
 //! Stores and conditions made to be misread, and what becomes of a call that half failed.
 
-use message_store_tests::namespaces::{assert_own_error, wait_until_blocked, write};
+use message_store_tests::namespaces::{assert_own_error, wait_until_blocked, waits, write};
 use message_store_tests::{Session, Store, Target};
 
 const WRITE: &str = "SELECT write_message(NULL, 'account-1', 'T', '{}')";
@@ -148,4 +148,32 @@ fn a_column_that_changes_while_the_table_is_looked_at_is_noticed() {
     assert_own_error(&reader.error(&write("tenant", "account-1")), "Not a message store: tenant");
     owner.ok("ALTER TABLE tenant.messages ALTER type TYPE text");
     assert_eq!(reader.value(READ).as_deref(), Some("8"));
+}
+
+/// A text where a number was would be answered as its place in memory.
+#[test]
+fn a_table_beside_the_messages_that_changes_while_its_lock_is_waited_for_is_refused() {
+    let store = Store::fresh(Target::Ours);
+    let (mut owner, mut caller) = tenant(&store);
+    owner.ok("INSERT INTO tenant.stream_heads VALUES ('gone-1', 5)");
+    let (version, record) = (
+        "SELECT stream_version('gone-1', 'tenant')",
+        "SELECT record_consumer_position('account', 'c', 7, NULL, 'tenant')",
+    );
+    assert_eq!((caller.number(version), caller.number(record)), (5, 7));
+    let (written, removed) = (write("tenant", "gone-1"), "SELECT delete_stream('account-1', 'tenant')");
+    let listed = "SELECT * FROM consumer_positions(NULL, 'tenant')";
+    for (table, call) in [
+        ("stream_heads", version),
+        ("stream_heads", &written),
+        ("stream_heads", removed),
+        ("consumer_positions", record),
+        ("consumer_positions", listed),
+    ] {
+        owner.ok(&format!("BEGIN; ALTER TABLE tenant.{table} ALTER position TYPE text"));
+        let outcome = waits(&store, &mut caller, call, || owner.ok("COMMIT"));
+        assert_own_error(&outcome.result.expect_err(call), "Not a message store: tenant");
+        owner.ok(&format!("ALTER TABLE tenant.{table} ALTER position TYPE bigint USING position::bigint"));
+    }
+    assert_eq!((caller.number(version), caller.number(record)), (5, 7));
 }
