@@ -203,14 +203,14 @@ unsafe extern "C-unwind" fn forget_stores(_argument: pg_sys::Datum, _cache: c_in
 
 /// The trigger on the registry.
 ///
-/// Called by anybody else it would make every connection read the registry again, as often as one likes.
+/// Called by anybody else, or by a trigger on a table of theirs, it would make every connection read the registry again,
+/// as often as one likes.
 fn registry_changed(call: &Call<'_>) -> Result<Answer> {
-    if !call.is_by_trigger() {
-        return Err(Error::NotCalledByTrigger("registry_changed"));
+    let table = call.table_of_trigger().ok_or(Error::NotCalledByTrigger("registry_changed"))?;
+    if registry() != Some(table) {
+        return Err(Error::NotCalledByRegistry("registry_changed"));
     }
-    if let Some(registry) = registry() {
-        // SAFETY: sends the message that makes every backend call `forget`, once this transaction commits.
-        unsafe { pg_sys::CacheInvalidateRelcacheByRelid(registry) };
-    }
+    // SAFETY: sends the message that makes every backend call `forget`, once this transaction commits.
+    unsafe { pg_sys::CacheInvalidateRelcacheByRelid(table) };
     Ok(Some(pg_sys::Datum::null()))
 }
