@@ -169,7 +169,8 @@ fn from_search_path() -> Option<String> {
             *text = setting.to_owned();
         }
         names.iter().find_map(|name| {
-            let user = (name == "$user").then(current_user);
+            // SAFETY: reads the backend's state.
+            let user = (name == "$user").then(|| role_name(unsafe { pg_sys::GetUserId() }));
             let name = user.as_deref().unwrap_or(name);
             let valid = namespace_name::check(Some(name.as_bytes())).is_ok();
             (valid && is_registered(name)).then(|| name.to_owned())
@@ -193,10 +194,11 @@ fn identifiers(list: &CStr) -> Vec<String> {
     }
 }
 
-fn current_user() -> String {
+/// The name of a role, empty for one that was dropped.
+pub fn role_name(role: pg_sys::Oid) -> String {
     // SAFETY: a catalog look-up; the name is null for a role that was dropped.
     unsafe {
-        let name = pg_sys::GetUserNameFromId(pg_sys::GetUserId(), true);
+        let name = pg_sys::GetUserNameFromId(role, true);
         if name.is_null() { String::new() } else { CStr::from_ptr(name).to_string_lossy().into_owned() }
     }
 }

@@ -5,7 +5,8 @@ use std::ffi::{CStr, CString};
 use message_store_core::{Error, Result};
 use pgrx::pg_sys;
 
-use crate::namespace::{Store, lock_relation, relation_oid, relation_owner};
+use crate::grants::quoted;
+use crate::namespace::{Store, lock_relation, relation_oid, relation_owner, role_name};
 use crate::postgres_version::attributes;
 use crate::setting_guard::SettingGuard;
 use crate::spi::Spi;
@@ -126,6 +127,18 @@ pub fn replace_adopted_views(spi: &Spi, schema: &str, oid: pg_sys::Oid) -> Vec<&
         .iter()
         .filter(|relation| relation.kind == Kind::View && relation_oid(relation.name, oid).is_some_and(is_member));
     adopted.inspect(|view| spi.script(view.sql)).collect()
+}
+
+/// Gives what was created to the schema's owner, where somebody else has created it.
+pub fn give_to(spi: &Spi, schema: &str, created: &[&Relation], owner: pg_sys::Oid) {
+    // SAFETY: reads the backend's state.
+    if owner == unsafe { pg_sys::GetUserId() } {
+        return;
+    }
+    let owner = quoted(&role_name(owner));
+    for relation in created.iter().filter(|relation| relation.kind != Kind::Index) {
+        spi.script(&format!("ALTER TABLE \"{schema}\".{} OWNER TO {owner}", relation.name));
+    }
 }
 
 /// Grants Message DB's role what it has there on what was created of the default store.
