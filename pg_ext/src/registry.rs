@@ -155,9 +155,11 @@ fn listen() {
     if !LISTENING.replace(true) {
         // SAFETY: the callbacks live as long as the backend.
         unsafe {
-            let schemas = pg_sys::SysCacheIdentifier::NAMESPACEOID.cast_signed();
-            pg_sys::CacheRegisterRelcacheCallback(Some(forget), pg_sys::Datum::null());
-            pg_sys::CacheRegisterSyscacheCallback(schemas, Some(forget_stores), pg_sys::Datum::null());
+            use pg_sys::SysCacheIdentifier::{AUTHNAME, NAMESPACEOID};
+            let none = pg_sys::Datum::null();
+            pg_sys::CacheRegisterRelcacheCallback(Some(forget), none);
+            pg_sys::CacheRegisterSyscacheCallback(NAMESPACEOID.cast_signed(), Some(forget_stores), none);
+            pg_sys::CacheRegisterSyscacheCallback(AUTHNAME.cast_signed(), Some(forget_owners), none);
         }
     }
 }
@@ -182,13 +184,24 @@ unsafe extern "C-unwind" fn forget(_argument: pg_sys::Datum, changed: pg_sys::Oi
         }
     });
     if concerns_registry {
-        GENERATION.set(GENERATION.get() + 1);
-        OWNERS.with(|owners| {
-            if let Ok(mut owners) = owners.try_borrow_mut() {
-                owners.clear();
-            }
-        });
+        forget_registry();
     }
+}
+
+fn forget_registry() {
+    GENERATION.set(GENERATION.get() + 1);
+    OWNERS.with(|owners| {
+        if let Ok(mut owners) = owners.try_borrow_mut() {
+            owners.clear();
+        }
+    });
+}
+
+/// Postgres calls it when a role has changed: the registry has owners by their names. It must not fail.
+unsafe extern "C-unwind" fn forget_owners(argument: pg_sys::Datum, cache: c_int, hash: u32) {
+    forget_registry();
+    // SAFETY: it fails no more than this.
+    unsafe { forget_stores(argument, cache, hash) };
 }
 
 /// Postgres calls it when a schema has changed. It must not fail.
