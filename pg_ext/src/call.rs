@@ -83,11 +83,13 @@ impl<'a> Call<'a> {
         self.argument(index)
     }
 
-    /// Whether a trigger calls, and not an SQL statement.
-    pub fn is_by_trigger(&self) -> bool {
-        // SAFETY: the context of a running call is null or a node.
+    /// The table whose trigger calls; `None` where no trigger does.
+    pub fn table_of_trigger(&self) -> Option<pg_sys::Oid> {
+        // SAFETY: the context of a running call is null or a node, that of a trigger with its table, which is open.
         unsafe {
-            !(*self.fcinfo).context.is_null() && (*(*self.fcinfo).context).type_ == pg_sys::NodeTag::T_TriggerData
+            let context = (*self.fcinfo).context;
+            let is_trigger = !context.is_null() && (*context).type_ == pg_sys::NodeTag::T_TriggerData;
+            is_trigger.then(|| (*(*context.cast::<pg_sys::TriggerData>()).tg_relation).rd_id)
         }
     }
 

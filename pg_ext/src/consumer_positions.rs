@@ -27,7 +27,7 @@ fn record_consumer_position(call: &Call<'_>) -> Result<Answer> {
     let force = call.boolean(3).unwrap_or(false);
     let given = ConsumerPosition::new(category.as_deref(), consumer.as_deref(), position)?;
     let store = store.lock(Use::Read)?;
-    check(&store)?;
+    lock_table(&store)?;
     let name =
         |text: Option<crate::call::Text<'_>>| Parameter { kind: VARCHAROID, value: text.map(|text| text.datum()) };
     let key = [name(category), name(consumer)];
@@ -51,7 +51,7 @@ fn consumer_positions(call: &Call<'_>) -> Result<Answer> {
     check_filter(category.as_deref())?;
     let rows = Rows::of(call);
     let store = store.lock(Use::Read)?;
-    check(&store)?;
+    lock_table(&store)?;
     connected(|spi| {
         let category = Parameter { kind: VARCHAROID, value: category.map(|category| category.datum()) };
         spi.rows(Statement::ConsumerPositions.plan(spi, &store), &[category], &rows);
@@ -61,8 +61,9 @@ fn consumer_positions(call: &Call<'_>) -> Result<Answer> {
     Ok(None)
 }
 
-fn check(store: &Store) -> Result<()> {
-    store_objects::check_table_beside(
+/// Locks the table, and refuses one that is something else.
+fn lock_table(store: &Store) -> Result<()> {
+    store_objects::lock_table_beside(
         store,
         "consumer_positions",
         &[(c"category", TEXTOID), (c"consumer", TEXTOID), (c"position", INT8OID), (c"time", TIMESTAMPOID)],

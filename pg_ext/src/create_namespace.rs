@@ -121,6 +121,9 @@ fn complete_default_store(spi: &Spi) -> Result<()> {
     if created.is_empty() && adopted.is_empty() {
         return Err(Error::NamespaceExists(name.to_owned()));
     }
+    if let Some(owner) = schema_owner(schema) {
+        store_objects::give_to(spi, name, &created, owner);
+    }
     // SAFETY: catalog look-up by a NUL-terminated name.
     let role = unsafe { pg_sys::get_role_oid(c"message_store".as_ptr(), true) };
     if role != pg_sys::InvalidOid {

@@ -244,11 +244,11 @@ impl Scan {
                     Filter::Everything => true,
                     Filter::Member(group) => {
                         raw::slot_getsomeattrs_int(self.slot, column::STREAM_NAME.into());
-                        group.reads(self.text(column::STREAM_NAME))
+                        self.text_is(column::STREAM_NAME, |name| group.reads(name))
                     }
                     Filter::Type(kind) => {
                         raw::slot_getsomeattrs_int(self.slot, column::TYPE.into());
-                        self.text(column::TYPE) == kind
+                        self.text_is(column::TYPE, |text| text == kind)
                     }
                 };
                 if keep {
@@ -272,15 +272,21 @@ impl Scan {
         unsafe { *(*self.slot).tts_values.offset(isize::from(column) - 1) }
     }
 
-    /// A text column of the current row, which has no NULL in it.
+    /// Whether a text column of the current row, which has no NULL in it, is what is asked for.
     ///
     /// # Safety
     /// Must run inside [`protect`], with a current row.
-    unsafe fn text(&self, column: i16) -> &[u8] {
-        // SAFETY: such a column is a varlena; what it is unpacked to lives longer than the row.
+    unsafe fn text_is(&self, column: i16, wanted: impl FnOnce(&[u8]) -> bool) -> bool {
+        // SAFETY: such a column is a varlena. What a compressed or long one is unpacked to is used here only, and freed:
+        // many rows may be passed over before one is wanted.
         unsafe {
-            let text = raw::pg_detoast_datum_packed(self.value(column).cast_mut_ptr());
-            pgrx::varlena::varlena_to_byte_slice(text)
+            let stored = self.value(column).cast_mut_ptr();
+            let text = raw::pg_detoast_datum_packed(stored);
+            let is_wanted = wanted(pgrx::varlena::varlena_to_byte_slice(text));
+            if text != stored {
+                raw::pfree(text.cast());
+            }
+            is_wanted
         }
     }
 
@@ -346,7 +352,7 @@ impl Key {
 }
 
 mod raw {
-    use std::ffi::c_int;
+    use std::ffi::{c_int, c_void};
 
     use pgrx::pg_sys::{
         AttrNumber, Datum, IndexScanDesc, Oid, RegProcedure, Relation, ScanDirection, ScanKey, StrategyNumber,
@@ -379,6 +385,7 @@ mod raw {
         pub fn index_endscan(scan: IndexScanDesc);
         pub fn slot_getsomeattrs_int(slot: *mut TupleTableSlot, count: c_int);
         pub fn pg_detoast_datum_packed(datum: *mut varlena) -> *mut varlena;
+        pub fn pfree(memory: *mut c_void);
         pub fn ProcessInterrupts();
     }
 }

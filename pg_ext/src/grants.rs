@@ -113,7 +113,7 @@ fn relations(store: &Store) -> String {
 }
 
 /// A name as an SQL identifier.
-fn quoted(name: &str) -> String {
+pub fn quoted(name: &str) -> String {
     let name = CString::new(name).unwrap_or_default();
     // SAFETY: copies a NUL-terminated name, with quotes where it needs them.
     unsafe { CStr::from_ptr(pg_sys::quote_identifier(name.as_ptr())).to_string_lossy().into_owned() }

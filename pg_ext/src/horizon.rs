@@ -8,6 +8,8 @@
 //! A mark is a share lock in Postgres' space of user locks. Nothing ever waits for it; it is there to be seen in the
 //! lock table, and to vanish with its transaction, prepared ones included.
 
+use std::ptr::null_mut;
+
 use message_store_core::{Error, Result, lock_key::category_tag};
 use pgrx::pg_sys;
 
@@ -104,14 +106,39 @@ const SEQUENCE_INCREMENT: u32 = 4;
 const SEQUENCE_CACHE: u32 = 7;
 const SEQUENCE_CYCLE: u32 = 8;
 
-/// The last value drawn from a sequence, `None` when none was.
+/// The last value drawn from a sequence, `None` when none was. One that was moved forward has drawn what it passed.
 fn last_drawn(sequence: pg_sys::Oid) -> Option<i64> {
     // SAFETY: a function of one OID argument that returns a bigint or NULL.
     let last = unsafe {
         pgrx::direct_function_call_as_datum(pg_sys::pg_sequence_last_value, &[Some(pg_sys::Datum::from(sequence))])
     };
-    last.map(|value| value.value().cast_signed() as i64)
+    match last {
+        Some(last) => Some(last.value().cast_signed() as i64),
+        None => next_to_draw(sequence).and_then(|next| next.checked_sub(1)).filter(|last| *last >= 1),
+    }
 }
+
+/// The value that a sequence goes on with, where it has drawn none since it was made or set.
+fn next_to_draw(sequence: pg_sys::Oid) -> Option<i64> {
+    // SAFETY: a sequence is a table of one row that is changed in place, and its first column a bigint. The scan is ended
+    // in the reverse order.
+    unsafe {
+        let relation = pg_sys::table_open(sequence, pg_sys::AccessShareLock.cast_signed());
+        let (any, no_index) = (&raw mut pg_sys::SnapshotAnyData, pg_sys::InvalidOid);
+        let scan = pg_sys::systable_beginscan(relation, no_index, false, any, 0, null_mut());
+        let row = pg_sys::systable_getnext(scan);
+        let next = (!row.is_null()).then(|| {
+            let mut is_null = false;
+            pg_sys::heap_getattr(row, LAST_VALUE, (*relation).rd_att, &mut is_null).value().cast_signed() as i64
+        });
+        pg_sys::systable_endscan(scan);
+        pg_sys::table_close(relation, pg_sys::NoLock.cast_signed());
+        next
+    }
+}
+
+/// The column of a sequence's row, by its number.
+const LAST_VALUE: i32 = 1;
 
 /// Takes the share lock that is a mark, until the transaction ends, whatever savepoint is rolled back before.
 fn hold(table: pg_sys::Oid, lowest: i64, category: u16) {

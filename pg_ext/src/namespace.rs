@@ -59,9 +59,7 @@ impl Store {
         let mut store = self;
         for _attempt in 0..2 {
             store.check_privileges(usage);
-            let (table, mode) = (store.table, usage.lock_mode());
-            // SAFETY: a plain call; the lock is released when the transaction ends.
-            unsafe { protect(|| raw::LockRelationOid(table, mode)) };
+            lock_relation(store.table, usage.lock_mode());
             let now = find(&store.namespace)?;
             if now == store {
                 return Ok(store);
@@ -171,7 +169,8 @@ fn from_search_path() -> Option<String> {
             *text = setting.to_owned();
         }
         names.iter().find_map(|name| {
-            let user = (name == "$user").then(current_user);
+            // SAFETY: reads the backend's state.
+            let user = (name == "$user").then(|| role_name(unsafe { pg_sys::GetUserId() }));
             let name = user.as_deref().unwrap_or(name);
             let valid = namespace_name::check(Some(name.as_bytes())).is_ok();
             (valid && is_registered(name)).then(|| name.to_owned())
@@ -195,10 +194,11 @@ fn identifiers(list: &CStr) -> Vec<String> {
     }
 }
 
-fn current_user() -> String {
+/// The name of a role, empty for one that was dropped.
+pub fn role_name(role: pg_sys::Oid) -> String {
     // SAFETY: a catalog look-up; the name is null for a role that was dropped.
     unsafe {
-        let name = pg_sys::GetUserNameFromId(pg_sys::GetUserId(), true);
+        let name = pg_sys::GetUserNameFromId(role, true);
         if name.is_null() { String::new() } else { CStr::from_ptr(name).to_string_lossy().into_owned() }
     }
 }
@@ -215,6 +215,12 @@ pub fn relation_oid(name: &str, schema: pg_sys::Oid) -> Option<pg_sys::Oid> {
     let name = CString::new(name).ok()?;
     // SAFETY: a catalog look-up; the name is NUL-terminated.
     existing(unsafe { pg_sys::get_relname_relid(name.as_ptr(), schema) })
+}
+
+/// Waits for a lock on a relation, which is released when the transaction ends.
+pub fn lock_relation(relation: pg_sys::Oid, mode: c_int) {
+    // SAFETY: a plain call.
+    unsafe { protect(|| raw::LockRelationOid(relation, mode)) };
 }
 
 /// The owner of a schema.

@@ -148,14 +148,13 @@ pub unsafe fn index_beginscan(
     }
 }
 
-/// The columns of a relation. 18 keeps them behind a shorter form of each.
+/// The columns of a relation, `rd_att`, or of rows. 18 keeps them behind a shorter form of each.
 ///
 /// # Safety
-/// The relation must be open.
-pub unsafe fn attributes<'a>(relation: pg_sys::Relation) -> &'a [pg_sys::FormData_pg_attribute] {
+/// The descriptor must live, a relation's be of an open one.
+pub unsafe fn attributes<'a>(descriptor: pg_sys::TupleDesc) -> &'a [pg_sys::FormData_pg_attribute] {
     // SAFETY: a descriptor has as many attributes as it says, in either form.
     unsafe {
-        let descriptor = (*relation).rd_att;
         let count = usize::try_from((*descriptor).natts).unwrap_or(0);
         #[cfg(feature = "pg18")]
         return std::slice::from_raw_parts((*descriptor).compact_attrs.as_ptr().add(count).cast(), count);

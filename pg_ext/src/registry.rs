@@ -14,6 +14,7 @@ use pgrx::pg_sys;
 use crate::call::{Answer, Call, sql_functions};
 use crate::namespace::{Store, relation_oid, schema_oid};
 use crate::spi::text_datum;
+use crate::store_objects::begin_with;
 
 sql_functions! {
     "message_store_registry_changed" => registry_changed;
@@ -83,19 +84,23 @@ pub fn find_once(name: &str, look: impl FnOnce() -> Result<Store>) -> Result<Sto
     Ok(store)
 }
 
-/// Whether the table has been found to be a table of messages; `look` finds out, once until the table changes.
+/// Whether the table has been found to be a table of messages; `look` finds out, once until the table changes. What
+/// changes while it looks may have been seen in part: then nothing is kept, and who locks the table looks again.
 pub fn check_once(table: pg_sys::Oid, look: impl FnOnce() -> Result<()>) -> Result<()> {
     listen();
     if TABLES.with_borrow(|tables| tables.contains(&table)) {
         return Ok(());
     }
+    let changes = CHANGES.get();
     look()?;
-    TABLES.with_borrow_mut(|tables| {
-        if tables.len() >= MAX_KEPT {
-            tables.clear();
-        }
-        tables.insert(table);
-    });
+    if changes == CHANGES.get() {
+        TABLES.with_borrow_mut(|tables| {
+            if tables.len() >= MAX_KEPT {
+                tables.clear();
+            }
+            tables.insert(table);
+        });
+    }
     Ok(())
 }
 
@@ -107,6 +112,7 @@ fn registry() -> Option<pg_sys::Oid> {
 /// The registry's columns that a look-up needs, by their numbers.
 const NAME: i16 = 1;
 const OWNER: i32 = 2;
+const KINDS: [pg_sys::Oid; 2] = [pg_sys::VARCHAROID, pg_sys::NAMEOID];
 
 fn look_up(name: &str) -> Option<pg_sys::Oid> {
     let registry = registry()?;
@@ -116,6 +122,7 @@ fn look_up(name: &str) -> Option<pg_sys::Oid> {
     // SAFETY: an index scan of one key over the registry, with a snapshot as of now, ended in the reverse order.
     unsafe {
         let table = pg_sys::table_open(registry, pg_sys::AccessShareLock.cast_signed());
+        assert!(begin_with((*table).rd_att, &KINDS), "the registry of namespaces has columns of other types");
         let mut key = pg_sys::ScanKeyData::default();
         pg_sys::ScanKeyInit(
             &mut key,
@@ -148,9 +155,11 @@ fn listen() {
     if !LISTENING.replace(true) {
         // SAFETY: the callbacks live as long as the backend.
         unsafe {
-            let schemas = pg_sys::SysCacheIdentifier::NAMESPACEOID.cast_signed();
-            pg_sys::CacheRegisterRelcacheCallback(Some(forget), pg_sys::Datum::null());
-            pg_sys::CacheRegisterSyscacheCallback(schemas, Some(forget_stores), pg_sys::Datum::null());
+            use pg_sys::SysCacheIdentifier::{AUTHNAME, NAMESPACEOID};
+            let none = pg_sys::Datum::null();
+            pg_sys::CacheRegisterRelcacheCallback(Some(forget), none);
+            pg_sys::CacheRegisterSyscacheCallback(NAMESPACEOID.cast_signed(), Some(forget_stores), none);
+            pg_sys::CacheRegisterSyscacheCallback(AUTHNAME.cast_signed(), Some(forget_owners), none);
         }
     }
 }
@@ -175,13 +184,24 @@ unsafe extern "C-unwind" fn forget(_argument: pg_sys::Datum, changed: pg_sys::Oi
         }
     });
     if concerns_registry {
-        GENERATION.set(GENERATION.get() + 1);
-        OWNERS.with(|owners| {
-            if let Ok(mut owners) = owners.try_borrow_mut() {
-                owners.clear();
-            }
-        });
+        forget_registry();
     }
+}
+
+fn forget_registry() {
+    GENERATION.set(GENERATION.get() + 1);
+    OWNERS.with(|owners| {
+        if let Ok(mut owners) = owners.try_borrow_mut() {
+            owners.clear();
+        }
+    });
+}
+
+/// Postgres calls it when a role has changed: the registry has owners by their names. It must not fail.
+unsafe extern "C-unwind" fn forget_owners(argument: pg_sys::Datum, cache: c_int, hash: u32) {
+    forget_registry();
+    // SAFETY: it fails no more than this.
+    unsafe { forget_stores(argument, cache, hash) };
 }
 
 /// Postgres calls it when a schema has changed. It must not fail.
@@ -196,14 +216,14 @@ unsafe extern "C-unwind" fn forget_stores(_argument: pg_sys::Datum, _cache: c_in
 
 /// The trigger on the registry.
 ///
-/// Called by anybody else it would make every connection read the registry again, as often as one likes.
+/// Called by anybody else, or by a trigger on a table of theirs, it would make every connection read the registry again,
+/// as often as one likes.
 fn registry_changed(call: &Call<'_>) -> Result<Answer> {
-    if !call.is_by_trigger() {
-        return Err(Error::NotCalledByTrigger("registry_changed"));
+    let table = call.table_of_trigger().ok_or(Error::NotCalledByTrigger("registry_changed"))?;
+    if registry() != Some(table) {
+        return Err(Error::NotCalledByRegistry("registry_changed"));
     }
-    if let Some(registry) = registry() {
-        // SAFETY: sends the message that makes every backend call `forget`, once this transaction commits.
-        unsafe { pg_sys::CacheInvalidateRelcacheByRelid(registry) };
-    }
+    // SAFETY: sends the message that makes every backend call `forget`, once this transaction commits.
+    unsafe { pg_sys::CacheInvalidateRelcacheByRelid(table) };
     Ok(Some(pg_sys::Datum::null()))
 }

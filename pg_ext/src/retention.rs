@@ -36,7 +36,7 @@ fn truncate_stream(call: &Call<'_>) -> Result<Answer> {
 fn remove(store: Store, stream_name: Option<Text<'_>>, last_to_go: Option<i64>) -> Result<Answer> {
     check_stream(stream_name.as_deref())?;
     let store = store.lock(Use::Remove)?;
-    stream_heads::check(&store)?;
+    stream_heads::lock(&store)?;
     lock_category_of(&store, stream_name);
     let (Some(stream_name), Some(last_to_go)) = (stream_name, last_to_go) else { return Ok(Some(Datum::from(0_i64))) };
     let name = Parameter { kind: VARCHAROID, value: Some(stream_name.datum()) };

@@ -2,12 +2,15 @@
 //!
 //! The store keeps to work_mem and goes on in a temporary file, so an answer may be larger than memory.
 
-use pgrx::pg_sys;
+use pgrx::pg_sys::{self, INT8OID, Oid, TIMESTAMPOID, VARCHAROID};
 
 use crate::call::Call;
 use crate::postgres_error::protect;
-use crate::postgres_version;
-use crate::table_layout::column;
+use crate::postgres_version::{self, attributes};
+use crate::store_objects;
+
+/// The types of the columns of the type `message`, in their order.
+const MESSAGE: [Oid; 8] = [VARCHAROID, VARCHAROID, VARCHAROID, INT8OID, INT8OID, VARCHAROID, VARCHAROID, TIMESTAMPOID];
 
 /// The rows that a call answers with.
 pub struct Rows {
@@ -31,11 +34,11 @@ impl Rows {
         unsafe { ((*self.result).setResult, (*self.result).setDesc) }
     }
 
-    /// Whether the result has as many columns as the type `message` is created with.
+    /// Whether the result has the columns that the type `message` is created with.
     pub(crate) fn has_message_columns(&self) -> bool {
         let (_, descriptor) = self.store();
         // SAFETY: the result's descriptor lives as long as the call.
-        usize::try_from(unsafe { (*descriptor).natts }) == Ok(column::COUNT)
+        unsafe { attributes(descriptor).len() == MESSAGE.len() && store_objects::begin_with(descriptor, &MESSAGE) }
     }
 
     /// A receiver that adds what a query returns.

@@ -25,8 +25,8 @@ pub enum Statement {
     PositionAfter,
     /// Adds a message.
     Insert,
-    /// Adds the messages of a batch.
-    InsertBatch,
+    /// Adds the messages of a batch, perhaps with times of their own; else the column's default holds.
+    InsertBatch { timed: bool },
     /// Adds messages at given positions.
     Import,
     /// Whether there is any message: 1, or no row.
@@ -117,7 +117,7 @@ impl Statement {
         if matches!(
             self,
             Self::Insert
-                | Self::InsertBatch
+                | Self::InsertBatch { .. }
                 | Self::Import
                 | Self::MessageCount
                 | Self::KeepHead
@@ -134,7 +134,7 @@ impl Statement {
         match self {
             Self::StreamVersion => &[VARCHAROID],
             Self::Insert => &[UUIDOID, VARCHAROID, INT8OID, VARCHAROID, JSONBOID, JSONBOID],
-            Self::InsertBatch => {
+            Self::InsertBatch { .. } => {
                 &[VARCHAROID, INT8OID, UUIDARRAYOID, TEXTARRAYOID, JSONBARRAYOID, JSONBARRAYOID, TIMESTAMPARRAYOID]
             }
             Self::Import => &[
@@ -181,15 +181,7 @@ impl Statement {
                  VALUES ($1, $2, $3, $4, $5, $6)"
             )
             .into(),
-            Self::InsertBatch => format!(
-                "INSERT INTO {messages} (id, stream_name, position, type, data, metadata, time) \
-                 SELECT m.id, $1, $2 OPERATOR(pg_catalog.+) m.n, m.type, m.data, m.metadata, \
-                 COALESCE(m.time, pg_catalog.timezone('utc', pg_catalog.now())) \
-                 FROM ROWS FROM (pg_catalog.unnest($3), pg_catalog.unnest($4), pg_catalog.unnest($5), \
-                 pg_catalog.unnest($6), pg_catalog.unnest($7)) WITH ORDINALITY \
-                 AS m (id, type, data, metadata, time, n) ORDER BY m.n RETURNING global_position::pg_catalog.int8"
-            )
-            .into(),
+            Self::InsertBatch { timed } => insert_batch(&messages, timed).into(),
             Self::Import => format!(
                 "INSERT INTO {messages} (global_position, position, time, stream_name, type, data, metadata, id) \
                  SELECT * FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2), pg_catalog.unnest($3), \
@@ -317,6 +309,21 @@ fn read(filter: &str, condition: Option<&[u8]>, order: &str, limited: bool) -> V
         sql.extend_from_slice(b"\nLIMIT $3");
     }
     sql
+}
+
+/// The messages of a batch in their order. Where none has a time the column's default gives it, as to a single message.
+fn insert_batch(messages: &str, timed: bool) -> String {
+    let (time, given) = match timed {
+        true => (", time", ", COALESCE(m.time, pg_catalog.timezone('utc', pg_catalog.now()))"),
+        false => ("", ""),
+    };
+    format!(
+        "INSERT INTO {messages} (id, stream_name, position, type, data, metadata{time}) \
+         SELECT m.id, $1, $2 OPERATOR(pg_catalog.+) m.n, m.type, m.data, m.metadata{given} \
+         FROM ROWS FROM (pg_catalog.unnest($3), pg_catalog.unnest($4), pg_catalog.unnest($5), \
+         pg_catalog.unnest($6), pg_catalog.unnest($7)) WITH ORDINALITY \
+         AS m (id, type, data, metadata, time, n) ORDER BY m.n RETURNING global_position::pg_catalog.int8"
+    )
 }
 
 /// From one stream's name to the next through the index, `$4` of them at the most, then what each has.

@@ -5,7 +5,9 @@ use std::ffi::{CStr, CString};
 use message_store_core::{Error, Result};
 use pgrx::pg_sys;
 
-use crate::namespace::{Store, relation_oid, relation_owner};
+use crate::grants::quoted;
+use crate::namespace::{Store, lock_relation, relation_oid, relation_owner, role_name};
+use crate::postgres_version::attributes;
 use crate::setting_guard::SettingGuard;
 use crate::spi::Spi;
 
@@ -127,6 +129,18 @@ pub fn replace_adopted_views(spi: &Spi, schema: &str, oid: pg_sys::Oid) -> Vec<&
     adopted.inspect(|view| spi.script(view.sql)).collect()
 }
 
+/// Gives what was created to the schema's owner, where somebody else has created it.
+pub fn give_to(spi: &Spi, schema: &str, created: &[&Relation], owner: pg_sys::Oid) {
+    // SAFETY: reads the backend's state.
+    if owner == unsafe { pg_sys::GetUserId() } {
+        return;
+    }
+    let owner = quoted(&role_name(owner));
+    for relation in created.iter().filter(|relation| relation.kind != Kind::Index) {
+        spi.script(&format!("ALTER TABLE \"{schema}\".{} OWNER TO {owner}", relation.name));
+    }
+}
+
 /// Grants Message DB's role what it has there on what was created of the default store.
 pub fn grant_to_role(spi: &Spi, schema: &str, created: &[&Relation]) {
     let grant = |granted: &str, on: &str, name: &str| {
@@ -163,7 +177,7 @@ pub fn detach_from_extension(spi: &Spi, schema: &str, created: &[&Relation]) {
 }
 
 /// The columns that a table of messages has, in their order.
-const COLUMNS: [(&CStr, pg_sys::Oid); 8] = [
+pub const COLUMNS: [(&CStr, pg_sys::Oid); 8] = [
     (c"global_position", pg_sys::INT8OID),
     (c"position", pg_sys::INT8OID),
     (c"time", pg_sys::TIMESTAMPOID),
@@ -188,9 +202,24 @@ pub fn check_table(schema: &str, oid: pg_sys::Oid) -> Result<()> {
     if has_columns(table, &COLUMNS) { Ok(()) } else { Err(refused()) }
 }
 
+/// Locks a table of a store other than `messages`, so that it stays what it is until the transaction ends, and refuses one
+/// that is not what it should be.
+pub fn lock_table_beside(store: &Store, name: &str, columns: &[(&CStr, pg_sys::Oid)]) -> Result<()> {
+    let mut table = check_table_beside(store, name, columns)?;
+    loop {
+        lock_relation(table, pg_sys::AccessShareLock.cast_signed());
+        // It may have changed while its lock was waited for.
+        let now = check_table_beside(store, name, columns)?;
+        if now == table {
+            return Ok(());
+        }
+        table = now;
+    }
+}
+
 /// Refuses a table of a store other than `messages` that does not begin with these columns, or is not its owner's: it
 /// could run somebody's code with the rights of whoever uses it. Without the table an earlier release has made the store.
-pub fn check_table_beside(store: &Store, name: &str, columns: &[(&CStr, pg_sys::Oid)]) -> Result<()> {
+fn check_table_beside(store: &Store, name: &str, columns: &[(&CStr, pg_sys::Oid)]) -> Result<pg_sys::Oid> {
     let namespace = || store.namespace.as_ref().to_owned();
     let table = relation_oid(name, store.schema).ok_or_else(|| Error::NamespaceIsIncomplete(namespace()))?;
     // SAFETY: a catalog look-up.
@@ -199,10 +228,20 @@ pub fn check_table_beside(store: &Store, name: &str, columns: &[(&CStr, pg_sys::
         return Err(Error::NotAMessageStore(namespace()));
     }
     if relation_owner(table) == relation_owner(store.table) {
-        Ok(())
+        Ok(table)
     } else {
         Err(Error::NamespaceOwnerChanged(namespace()))
     }
+}
+
+/// Whether the columns of an open relation, or of rows, begin with these types.
+///
+/// # Safety
+/// As for [`attributes`].
+pub unsafe fn begin_with(columns: pg_sys::TupleDesc, kinds: &[pg_sys::Oid]) -> bool {
+    // SAFETY: as the caller's.
+    let columns = unsafe { attributes(columns) };
+    columns.len() >= kinds.len() && columns.iter().zip(kinds).all(|(column, kind)| column.atttypid == *kind)
 }
 
 /// Whether a table begins with these columns.

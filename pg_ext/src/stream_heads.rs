@@ -17,6 +17,7 @@ const TABLE: &str = "stream_heads";
 /// The columns by their numbers.
 const STREAM_NAME: i16 = 1;
 const POSITION: i32 = 2;
+const KINDS: [Oid; 2] = [pg_sys::TEXTOID, pg_sys::INT8OID];
 
 /// Tables that were found, and the indexes that are their primary keys.
 #[derive(Default)]
@@ -35,21 +36,17 @@ thread_local! {
 /// How many tables are kept before all are looked for anew.
 const MAX_KEPT: usize = 16_384;
 
-/// Refuses a store whose table nobody should write to.
-pub fn check(store: &Store) -> Result<()> {
+/// Locks the table of a store, and refuses one that nobody should write to.
+pub fn lock(store: &Store) -> Result<()> {
     table(store)?;
-    store_objects::check_table_beside(
-        store,
-        TABLE,
-        &[(c"stream_name", pg_sys::TEXTOID), (c"position", pg_sys::INT8OID)],
-    )
+    store_objects::lock_table_beside(store, TABLE, &[(c"stream_name", KINDS[0]), (c"position", KINDS[1])])
 }
 
 /// The version that a stream had when its last message was removed, as of now; `None` when none ever was.
 pub fn position(store: &Store, stream_name: Datum) -> Result<Option<i64>> {
     match table(store)? {
-        // SAFETY: a table of two columns, a text with a primary key and a bigint.
-        Some((table, index)) => Ok(unsafe { look_up(table, index, stream_name) }),
+        // SAFETY: the index is one on a text, if the table is what it was when it was found.
+        Some((table, index)) => unsafe { look_up(table, index, stream_name) }.ok_or_else(|| refused(store)),
         None => Ok(None),
     }
 }
@@ -108,21 +105,24 @@ unsafe extern "C-unwind" fn forget(_argument: Datum, changed: Oid) {
 /// anything there.
 fn look_for(store: &Store) -> Result<Option<(Oid, Oid)>> {
     let Some(table) = relation_oid(TABLE, store.schema) else { return Ok(None) };
-    let refused = || Error::NotAMessageStore(store.namespace.as_ref().to_owned());
-    let index = relation_oid("stream_heads_pkey", store.schema).ok_or_else(refused)?;
+    let index = relation_oid("stream_heads_pkey", store.schema).ok_or_else(|| refused(store))?;
     // SAFETY: catalog look-ups.
     let is_table = unsafe {
         let is_kind = |relation, kind: u8| pg_sys::get_rel_relkind(relation).cast_unsigned() == kind;
         is_kind(table, pg_sys::RELKIND_RELATION)
             && is_kind(index, pg_sys::RELKIND_INDEX)
-            && pg_sys::get_atttype(table, STREAM_NAME) == pg_sys::TEXTOID
-            && pg_sys::get_atttype(table, 2) == pg_sys::INT8OID
+            && pg_sys::get_atttype(table, STREAM_NAME) == KINDS[0]
+            && pg_sys::get_atttype(table, 2) == KINDS[1]
             && pg_sys::IndexGetRelation(index, true) == table
             && pg_sys::get_index_isvalid(index)
             && pg_sys::get_atttype(index, 1) == pg_sys::TEXTOID
             && pg_sys::get_atttype(index, 2) == pg_sys::InvalidOid
     };
-    if is_table { Ok(Some((table, index))) } else { Err(refused()) }
+    if is_table { Ok(Some((table, index))) } else { Err(refused(store)) }
+}
+
+fn refused(store: &Store) -> Error {
+    Error::NotAMessageStore(store.namespace.as_ref().to_owned())
 }
 
 /// # Safety
@@ -132,20 +132,23 @@ unsafe fn has_pages(relation: pg_sys::Relation) -> bool {
     unsafe { pg_sys::RelationGetNumberOfBlocksInFork(relation, pg_sys::ForkNumber::MAIN_FORKNUM) > 0 }
 }
 
+/// The position of a stream, the outer `None` where the table has become another one while its lock was waited for.
+///
 /// # Safety
-/// They must be a table of a text and a bigint, and its index on the first.
-unsafe fn look_up(table: Oid, index: Oid, stream_name: Datum) -> Option<i64> {
-    // SAFETY: an index scan of one key, with a snapshot as of now, ended in the reverse order.
+/// They must be a table of a text and a bigint, or what has become of one, and its index on the first.
+unsafe fn look_up(table: Oid, index: Oid, stream_name: Datum) -> Option<Option<i64>> {
+    // SAFETY: with a lock the table stays as it is.
     unsafe {
         let relation = pg_sys::table_open(table, pg_sys::AccessShareLock.cast_signed());
-        let position = if has_pages(relation) { scan(relation, index, stream_name) } else { None };
+        let position = store_objects::begin_with((*relation).rd_att, &KINDS)
+            .then(|| if has_pages(relation) { scan(relation, index, stream_name) } else { None });
         pg_sys::table_close(relation, pg_sys::NoLock.cast_signed());
         position
     }
 }
 
 /// # Safety
-/// As that of [`look_up`]; the table must be open.
+/// As that of [`look_up`]; the table must be open, and of a text and a bigint.
 unsafe fn scan(table: pg_sys::Relation, index: Oid, stream_name: Datum) -> Option<i64> {
     // SAFETY: as the caller's.
     unsafe {

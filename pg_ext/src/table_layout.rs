@@ -14,7 +14,7 @@ use pgrx::pg_sys::{self, Oid};
 use crate::namespace::{Store, schema_oid};
 use crate::postgres_version::{attributes, has_no_null};
 use crate::settings;
-use crate::store_objects::{BY_STREAM, NOTIFIES};
+use crate::store_objects::{BY_STREAM, COLUMNS, NOTIFIES};
 
 /// The columns by their numbers, which every table of messages has in this order.
 pub mod column {
@@ -179,18 +179,19 @@ fn look(table: Oid) -> Layout {
     }
 }
 
-/// Whether the columns have types without a modifier and are stored, text compares by its bytes, and only data and
-/// metadata can be NULL.
+/// Whether the columns have the types of a store's, without a modifier, and are stored, text compares by its bytes, and
+/// only data and metadata can be NULL. The table is locked now; it may have changed since it was first looked at.
 ///
 /// # Safety
 /// The relation must be open.
 unsafe fn has_plain_columns(relation: pg_sys::Relation) -> bool {
     // SAFETY: as the caller's.
     unsafe {
-        let columns = attributes(relation);
+        let columns = attributes((*relation).rd_att);
         columns.len() >= column::COUNT
-            && columns.iter().take(column::COUNT).all(|column| {
-                column.atttypmod == -1
+            && columns.iter().zip(&COLUMNS).all(|(column, (_, kind))| {
+                column.atttypid == *kind
+                    && column.atttypmod == -1
                     && column.attgenerated == 0
                     && [pg_sys::InvalidOid, pg_sys::DEFAULT_COLLATION_OID].contains(&column.attcollation)
                     && (has_no_null(relation, column) || [column::DATA, column::METADATA].contains(&column.attnum))
@@ -206,7 +207,7 @@ unsafe fn has_plain_columns(relation: pg_sys::Relation) -> bool {
 unsafe fn adds_nothing(relation: pg_sys::Relation) -> bool {
     // SAFETY: as the caller's.
     unsafe {
-        let columns = attributes(relation);
+        let columns = attributes((*relation).rd_att);
         let constraints = check_constraints(relation);
         columns.len() == column::COUNT
             && columns.iter().all(|column| !column.attisdropped && column.attgenerated == 0 && column.attidentity == 0)
@@ -451,7 +452,7 @@ unsafe fn insert(relation: pg_sys::Relation, found: &[(Oid, Option<Index>)]) -> 
             *slot = ((*index)?, *oid);
         }
         let mut not_null = [false; column::COUNT];
-        for (slot, column) in not_null.iter_mut().zip(attributes(relation)) {
+        for (slot, column) in not_null.iter_mut().zip(attributes((*relation).rd_att)) {
             *slot = column.attnotnull;
         }
         Some(Insert { sequence, indexes, not_null })

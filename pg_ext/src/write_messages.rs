@@ -70,9 +70,10 @@ fn insert(
             return Ok(global_positions);
         }
     }
+    let timed = messages.iter().any(|message| message.message.time.is_some());
     connected(|spi| {
         let global_positions = spi.bigints(
-            Statement::InsertBatch.plan(spi, store),
+            Statement::InsertBatch { timed }.plan(spi, store),
             &[
                 Parameter { kind: VARCHAROID, value: stream_name.map(|name| name.datum()) },
                 // Rows are numbered from 1.

@@ -49,6 +49,8 @@ pub enum Error {
     InvalidId(String),
     #[error("function \"{0}\" was not called by trigger manager")]
     NotCalledByTrigger(&'static str),
+    #[error("function \"{0}\" was not called by a trigger on message_store.namespaces")]
+    NotCalledByRegistry(&'static str),
     #[error("null value in column \"{0}\" of relation \"messages\" violates not-null constraint")]
     NullValue(&'static str),
     #[error("duplicate key value violates unique constraint \"messages_id\"")]
@@ -143,7 +145,7 @@ impl Error {
             Self::NullValue(_) | Self::NullConsumerPosition => "23502",
             Self::InvalidEncoding(_) => "22021",
             Self::NullSettingName => "22004",
-            Self::NotCalledByTrigger(_) => "39P01",
+            Self::NotCalledByTrigger(_) | Self::NotCalledByRegistry(_) => "39P01",
             Self::ConcurrentDelete => "40001",
             Self::DuplicateId(_) => "23505",
             Self::InvalidJson { sqlstate, .. } => sqlstate,

@@ -216,6 +216,22 @@ fn json_null_is_not_absent() {
     assert_eq!(session.number("SELECT length(data) FROM get_stream_messages('account-3', 0, 1)"), 1_000_012);
 }
 
+/// As to a single message: whatever the owner of the table has made of it.
+#[test]
+fn without_a_time_the_column_s_default_gives_it() {
+    let store = Store::fresh(Target::Ours);
+    let mut session = store.session();
+    store.superuser().ok("ALTER TABLE messages ALTER time SET DEFAULT '2000-01-01'");
+    session.ok("SELECT write_message(NULL, 'account-1', 'T', '{}')");
+    let (untimed, timed) =
+        (json!([{"type": "T"}, {"type": "T"}]), json!([{"type": "T", "time": "2001-02-03 04:05:06"}]));
+    for batch in [&untimed, &timed] {
+        write(&mut session, "account-1", batch, "NULL");
+    }
+    let times = session.value("SELECT string_agg(time::date::text, ' ') FROM get_stream_messages('account-1')");
+    assert_eq!(times.as_deref(), Some("2000-01-01 2000-01-01 2000-01-01 2001-02-03"));
+}
+
 #[test]
 fn a_time_can_be_given() {
     let store = Store::fresh(Target::Ours);

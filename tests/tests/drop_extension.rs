@@ -64,3 +64,26 @@ fn dropped_under_an_open_connection_its_functions_are_gone_and_back_without_a_re
     client.ok(WRITE);
     assert_eq!(client.number("SELECT count(*) FROM get_category_messages('account')"), 300);
 }
+
+/// Whoever completes the default store, its objects are its owner's: of a table of somebody else's nothing is removed.
+#[test]
+fn what_another_superuser_completes_is_the_owner_s() {
+    let (store, mut session) = filled();
+    session.ok("CREATE ROLE other_superuser SUPERUSER");
+    session.ok("DROP TABLE message_store.stream_heads, message_store.consumer_positions");
+    session.ok("DROP VIEW message_store.stream_summary");
+    session.ok("SET ROLE other_superuser; SELECT create_namespace('message_store'); RESET ROLE");
+    let owners = "SELECT string_agg(DISTINCT pg_get_userbyid(relowner)::text, ' ') FROM pg_class
+        WHERE relnamespace = 'message_store'::regnamespace";
+    assert_eq!(session.value(owners).as_deref(), Some("postgres"));
+    assert_eq!(session.number("SELECT delete_stream('account-1')"), 15);
+    let mut client = store.session();
+    assert_eq!(client.number("SELECT record_consumer_position('account', 'c', 7)"), 7);
+    assert_eq!(client.number("SELECT count(*) FROM stream_summary"), 6);
+
+    session.ok("DROP TABLE message_store.messages CASCADE");
+    session.ok("SET ROLE other_superuser; SELECT create_namespace('message_store'); RESET ROLE");
+    assert_eq!(session.value(owners).as_deref(), Some("postgres"));
+    assert_eq!(client.number("SELECT write_message(NULL, 'account-1', 'T', '{}')"), 15);
+    session.ok("DROP ROLE other_superuser");
+}

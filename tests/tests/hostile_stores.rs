@@ -1,6 +1,7 @@
 //! Stores and conditions made to be misread, and what becomes of a call that half failed.
 
-use message_store_tests::{Store, Target};
+use message_store_tests::namespaces::{assert_own_error, wait_until_blocked, waits, write};
+use message_store_tests::{Session, Store, Target};
 
 const WRITE: &str = "SELECT write_message(NULL, 'account-1', 'T', '{}')";
 
@@ -106,4 +107,73 @@ fn a_default_store_prepared_by_another_role_is_not_adopted() {
     let failure = session.error("CREATE EXTENSION message_store");
     assert_eq!(failure.message, "Namespace is not owned by its recorded owner: message_store");
     assert_eq!(session.number("SELECT count(*) FROM pg_extension WHERE extname = 'message_store'"), 0);
+}
+
+/// A namespace `tenant`, and a session of the superuser's that has called its functions in another one.
+fn tenant(store: &Store) -> (Session, Session) {
+    let (mut owner, mut reader) = (store.superuser(), store.superuser());
+    for namespace in ["other", "tenant"] {
+        owner.ok(&format!("SELECT create_namespace('{namespace}')"));
+        owner.ok(&write(namespace, "account-1"));
+    }
+    // A column that a view shows keeps its type.
+    owner.ok("DROP VIEW tenant.type_summary, tenant.stream_type_summary, tenant.type_stream_summary, \
+         tenant.category_type_summary, tenant.type_category_summary");
+    reader.ok(&READ.replace("tenant", "other"));
+    (owner, reader)
+}
+
+const READ: &str = "SELECT type FROM get_stream_messages('account-1', NULL, NULL, NULL, 'tenant')";
+
+/// The first five columns are looked at before the change, the others after it: a number would be read as a place in
+/// memory.
+#[test]
+fn a_column_that_changes_while_the_table_is_looked_at_is_noticed() {
+    let store = Store::fresh(Target::Ours);
+    let (mut owner, mut reader) = tenant(&store);
+    reader.ok("SELECT has_column_privilege('tenant.messages'::regclass, n::smallint, 'SELECT') FROM generate_series(1, 5) AS n");
+    let backend = reader.number("SELECT pg_backend_pid()");
+    // Nobody can connect while the catalog is locked.
+    let mut watcher = store.superuser();
+    watcher.ok("SELECT cardinality(pg_blocking_pids(0))");
+    owner.ok("BEGIN; ALTER TABLE tenant.messages ALTER type TYPE bigint USING 8");
+    owner.ok("LOCK TABLE pg_catalog.pg_attribute IN ACCESS EXCLUSIVE MODE");
+    let failure = std::thread::scope(|scope| {
+        let reading = scope.spawn(|| reader.run(READ).result.expect_err("refused"));
+        wait_until_blocked(&mut watcher, backend);
+        owner.ok("COMMIT");
+        reading.join().expect("the reader")
+    });
+    assert_own_error(&failure, "Not a message store: tenant");
+    assert_own_error(&reader.error(&write("tenant", "account-1")), "Not a message store: tenant");
+    owner.ok("ALTER TABLE tenant.messages ALTER type TYPE text");
+    assert_eq!(reader.value(READ).as_deref(), Some("8"));
+}
+
+/// A text where a number was would be answered as its place in memory.
+#[test]
+fn a_table_beside_the_messages_that_changes_while_its_lock_is_waited_for_is_refused() {
+    let store = Store::fresh(Target::Ours);
+    let (mut owner, mut caller) = tenant(&store);
+    owner.ok("INSERT INTO tenant.stream_heads VALUES ('gone-1', 5)");
+    let (version, record) = (
+        "SELECT stream_version('gone-1', 'tenant')",
+        "SELECT record_consumer_position('account', 'c', 7, NULL, 'tenant')",
+    );
+    assert_eq!((caller.number(version), caller.number(record)), (5, 7));
+    let (written, removed) = (write("tenant", "gone-1"), "SELECT delete_stream('account-1', 'tenant')");
+    let listed = "SELECT * FROM consumer_positions(NULL, 'tenant')";
+    for (table, call) in [
+        ("stream_heads", version),
+        ("stream_heads", &written),
+        ("stream_heads", removed),
+        ("consumer_positions", record),
+        ("consumer_positions", listed),
+    ] {
+        owner.ok(&format!("BEGIN; ALTER TABLE tenant.{table} ALTER position TYPE text"));
+        let outcome = waits(&store, &mut caller, call, || owner.ok("COMMIT"));
+        assert_own_error(&outcome.result.expect_err(call), "Not a message store: tenant");
+        owner.ok(&format!("ALTER TABLE tenant.{table} ALTER position TYPE bigint USING position::bigint"));
+    }
+    assert_eq!((caller.number(version), caller.number(record)), (5, 7));
 }

@@ -162,6 +162,42 @@ fn global_positions_that_consumers_have_passed_are_taken() {
     assert_eq!(session.number("SELECT max(global_position) FROM get_all_messages()"), 51);
 }
 
+/// The sequence says then that nothing was drawn, of positions that are taken or passed.
+#[test]
+fn a_sequence_that_was_moved_forward_has_passed_what_lies_before() {
+    let store = Store::fresh(Target::Ours);
+    let mut session = store.superuser();
+    let sequence = "message_store.messages_global_position_seq";
+    let next = format!("SELECT last_value + is_called::int FROM {sequence}");
+    let readable = "SELECT count(*) FROM get_all_messages()";
+    assert_eq!((session.number(readable), session.number(&next)), (0, 1));
+    for (round, forward) in [
+        format!("SELECT setval('{sequence}', max(global_position) + 1, false) FROM messages"),
+        format!("ALTER SEQUENCE {sequence} RESTART WITH 1000"),
+    ]
+    .iter()
+    .enumerate()
+    {
+        session.ok(WRITE);
+        let written = session.number("SELECT max(global_position) FROM messages");
+        session.ok(forward);
+        let all = session.number("SELECT count(*) FROM messages");
+        assert_eq!(session.number(readable), all, "{forward}");
+        let goes_on_with = session.number(&next);
+        for passed in [written, goes_on_with - 1] {
+            let taken = format!("Global position is taken: {passed}");
+            refused(&mut session, &json!([message("other-1", 0, passed)]), &taken);
+        }
+        assert_eq!(import(&mut session, &json!([message(&format!("other-{round}"), 0, goes_on_with)])), 1);
+        assert_eq!(session.number(&next), goes_on_with + 1, "{forward}");
+    }
+    assert_eq!(session.number(&next), 1001);
+    // An import into an empty store does not set it back, either.
+    session.ok(&format!("TRUNCATE messages; ALTER SEQUENCE {sequence} RESTART WITH 5000"));
+    assert_eq!(import(&mut session, &json!([message("other-1", 0, 7)])), 1);
+    assert_eq!(session.number(&next), 5000);
+}
+
 #[test]
 fn ids_are_unique() {
     let store = Store::fresh(Target::Ours);

@@ -32,6 +32,25 @@ fn a_category_of_a_million_messages_is_read_in_little_memory() {
     assert!(grown <= work_mem + 64 * 1024, "grown by {grown} kB");
 }
 
+/// Names and types that are compressed in the table, of 20 kB each once they are unpacked.
+#[test]
+fn rows_that_a_read_passes_over_take_no_memory() {
+    let store = Store::fresh(Target::Ours);
+    store.superuser().ok("INSERT INTO messages (stream_name, position, type, data)
+         SELECT 'account-1', n, repeat('x', 20000), '{}'::jsonb FROM generate_series(0, 2999) AS n
+         UNION ALL SELECT 'order-' || repeat('x', 20000) || n, 0, 'T', '{}' FROM generate_series(0, 2999) AS n");
+    for read in ["get_last_stream_message('account-1', 'T')", "get_category_messages('order', 1, -1, NULL, 0, 30000)"] {
+        let mut reader = store.session();
+        reader.ok("SELECT * FROM get_stream_messages('account-2')");
+        let before = peak(&mut reader);
+        let rows = reader.number(&format!("SELECT count(*) FROM {read}"));
+        assert!(rows <= 1, "{rows} rows");
+        let grown = peak(&mut reader) - before;
+        eprintln!("{read}: grown by {grown} kB from {before} kB");
+        assert!(grown < 24 * 1024, "{read}: grown by {grown} kB");
+    }
+}
+
 /// Each has some plans of 26 KiB; 300 of them would keep 15 MB.
 #[test]
 fn namespaces_that_were_deleted_leave_no_plans() {

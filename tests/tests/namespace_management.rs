@@ -33,6 +33,19 @@ fn others_namespaces_are_not_managed() {
     assert_eq!(store.superuser().value(namespaces).as_deref(), Some("tenant-a tenant-b"));
 }
 
+/// Each change makes every connection of the database read the registry again.
+#[test]
+fn only_the_registry_says_that_it_has_changed() {
+    let Tenants { store, a, .. } = tenants();
+    let mut session = store.session_as(&a);
+    session.ok("CREATE TEMPORARY TABLE mine (n int)");
+    session.ok("CREATE TRIGGER t AFTER INSERT ON mine EXECUTE FUNCTION message_store.registry_changed()");
+    let failure = session.error("INSERT INTO mine VALUES (1)");
+    failure.assert_clean();
+    let expected = "function \"registry_changed\" was not called by a trigger on message_store.namespaces";
+    assert_eq!((failure.sqlstate.as_str(), failure.message.as_str()), ("39P01", expected));
+}
+
 #[test]
 fn token_hashes_are_for_the_registry_s_owner() {
     let Tenants { store, a, b } = tenants();

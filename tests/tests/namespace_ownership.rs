@@ -89,6 +89,36 @@ fn an_owner_that_changed_is_refused_until_it_changes_back() {
     assert_eq!(count(&store, "tenant-a"), 3);
 }
 
+/// The registry has the owner's name: all connections agree that it is nobody's, and a role that takes the name gains
+/// nothing.
+#[test]
+fn an_owner_that_is_renamed_is_refused_until_the_registry_has_its_name() {
+    let Tenants { store, a, .. } = tenants();
+    let renamed = format!("renamed_{a}");
+    let calls = calls::by_argument("tenant-a");
+    let mut before = [store.session_as("postgres"), store.session_as(&a)];
+    before.iter_mut().for_each(|session| session.ok(&calls[0]));
+    store.superuser().ok(&format!("ALTER ROLE {a} RENAME TO {renamed}"));
+    let [mut superuser, mut owner] = before;
+    for session in [&mut superuser, &mut owner, &mut store.session_as("postgres")] {
+        calls.iter().for_each(|call| is_a_trap(session, call));
+    }
+    store.superuser().ok(&format!("CREATE ROLE {a} LOGIN"));
+    may_create(&store, &a);
+    let mut stranger = store.session_as(&a);
+    for session in [&mut superuser, &mut owner, &mut stranger] {
+        calls.iter().for_each(|call| is_a_trap(session, call));
+    }
+    let register = "SELECT message_store.register_namespace('tenant-a')";
+    assert_eq!(stranger.error(register).message, "must be owner of schema tenant-a");
+    store.superuser().ok(&format!("UPDATE namespaces SET owner = '{renamed}' WHERE owner = '{a}'"));
+    for session in [&mut superuser, &mut owner, &mut store.session_as(&renamed)] {
+        session.ok(&calls[0]);
+    }
+    assert_eq!(stranger.error(&calls[0]).sqlstate, "42501");
+    assert_eq!(count(&store, "tenant-a"), 5);
+}
+
 #[test]
 fn a_renamed_schema_is_no_namespace_under_either_name() {
     let Tenants { store, b, .. } = tenants();

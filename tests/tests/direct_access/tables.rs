@@ -22,6 +22,8 @@ pub const TABLES: &[Table] = &[
         "ALTER TABLE messages ADD CONSTRAINT message_store_append_lock_stream CHECK (position < 3)",
     ),
     table("a type of message with one attribute more", "ALTER TYPE message ADD ATTRIBUTE more text"),
+    table("a type of message with a number for a text", "ALTER TYPE message ALTER ATTRIBUTE data TYPE bigint"),
+    table("a type of message with a text for a number", "ALTER TYPE message ALTER ATTRIBUTE position TYPE varchar"),
     table(
         "a trigger that changes and drops rows",
         "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
