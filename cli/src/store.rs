@@ -4,6 +4,7 @@ mod message_db;
 mod postgres;
 mod postgres_rows;
 mod sqlite;
+mod writers;
 
 use std::time::Duration;
 
@@ -27,6 +28,23 @@ pub enum Use {
     Write,
     /// The namespace is created where it is missing.
     Create,
+}
+
+/// How a read waits for those who are writing.
+#[derive(Debug, Clone, Copy)]
+pub struct Patience {
+    /// At the most so long.
+    pub at_most: Duration,
+    /// Whether nothing is said meanwhile.
+    pub is_quiet: bool,
+}
+
+impl Patience {
+    fn say(self, what: &str) {
+        if !self.is_quiet {
+            eprintln!("message-store: {what}");
+        }
+    }
 }
 
 /// What `tail` follows.
@@ -85,6 +103,12 @@ pub trait Store: Send {
 
     /// The global position that will be given out next.
     fn next_global_position(&mut self) -> Result<i64>;
+
+    /// The same, once whatever is below it can be read or will never be there. Where messages are committed in another
+    /// order than they take their positions in, this waits for those who are writing.
+    fn settle(&mut self, _: Patience) -> Result<i64> {
+        self.next_global_position()
+    }
 
     /// Global position and id of the last message.
     fn last(&mut self) -> Result<Option<(i64, String)>>;

@@ -2,9 +2,9 @@
 
 use serde_json::json;
 
-use super::{Report, steps};
+use super::{Report, settle, steps};
+use crate::arguments::Reading;
 use crate::failure::{Failure, Side};
-use crate::filter::Filter;
 use crate::loader::Loader;
 use crate::location::Location;
 use crate::pages::Pages;
@@ -16,11 +16,12 @@ pub fn run(
     source: &Location,
     target: &Location,
     create: bool,
-    filter: &Filter,
+    reading: &Reading,
     quiet: bool,
 ) -> Result<Report, Failure> {
+    let filter = &reading.filter;
     let mut source = store::open(source, Use::Read).of_source()?;
-    let next = source.next_global_position().of_source()?;
+    let next = settle(source.as_mut(), reading.patience(quiet))?;
     let mut target = store::open(target, if create { Use::Create } else { Use::Write }).of_target()?;
     let mut loader = Loader::new(target.as_mut(), filter)?;
     let mut pages = Pages::new(filter, next);

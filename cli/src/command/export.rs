@@ -5,7 +5,8 @@ use std::path::Path;
 use message_store_core::time;
 use serde_json::json;
 
-use super::{Report, steps};
+use super::{Report, settle, steps};
+use crate::arguments::Reading;
 use crate::compression::Compression;
 use crate::export_writer::{ExportWriter, Found, look};
 use crate::failure::{Failure, Side};
@@ -23,15 +24,19 @@ pub fn run(
     file: &Path,
     compress: Option<Compression>,
     force: bool,
-    filter: &Filter,
+    reading: &Reading,
     quiet: bool,
 ) -> Result<Report, Failure> {
+    let filter = &reading.filter;
     let mut store = store::open(source, Use::Read).of_source()?;
     let compression = compress.unwrap_or_else(|| Compression::of_name(file));
     let is_stdout = file == Path::new("-");
     let torn = if is_stdout || force || !file.exists() { None } else { torn(file, store.as_ref(), filter)? };
     let resumed_after = torn.as_ref().and_then(|(_, from)| from.0.last.clone());
-    let header = torn.as_ref().map_or_else(|| header(store.as_mut(), filter), |(header, _)| Ok(header.clone()))?;
+    let header = match &torn {
+        Some((header, _)) => header.clone(),
+        None => header(store.as_mut(), reading, quiet)?,
+    };
     let mut pages = Pages::new(filter, header.next_global_position);
     let mut progress = Progress::new(steps(header.next_global_position - filter.first()), quiet);
     if let Some((last, id)) = &resumed_after {
@@ -109,8 +114,9 @@ fn stopped(writer: &mut ExportWriter, error: String, file: &Path) -> Failure {
     }
 }
 
-fn header(store: &mut dyn Store, filter: &Filter) -> Result<Header, Failure> {
-    let next = store.next_global_position().of_source()?;
+fn header(store: &mut dyn Store, reading: &Reading, quiet: bool) -> Result<Header, Failure> {
+    let filter = &reading.filter;
+    let next = settle(store, reading.patience(quiet))?;
     Ok(Header {
         format: VERSION,
         store: store.kind().to_owned(),

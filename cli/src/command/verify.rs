@@ -6,7 +6,8 @@ use message_store_core::json as core_json;
 use serde_json::json;
 use xxhash_rust::xxh3::Xxh3;
 
-use super::{Report, steps};
+use super::{Report, settle, steps};
+use crate::arguments::Reading;
 use crate::failure::{Failure, Side};
 use crate::filter::Filter;
 use crate::interrupt;
@@ -17,10 +18,12 @@ use crate::progress::Progress;
 use crate::store::{self, Store, Use};
 
 /// Compares two stores and names the first difference.
-pub fn run(a: &Location, b: &Location, filter: &Filter, quiet: bool) -> Result<Report, Failure> {
+pub fn run(a: &Location, b: &Location, reading: &Reading, quiet: bool) -> Result<Report, Failure> {
+    let filter = &reading.filter;
     let mut first = store::open(a, Use::Read).of_source()?;
     let mut second = store::open(b, Use::Read).of_source()?;
-    let next = [first.next_global_position().of_source()?, second.next_global_position().of_source()?];
+    let patience = reading.patience(quiet);
+    let next = [settle(first.as_mut(), patience)?, settle(second.as_mut(), patience)?];
     let mut progress = Progress::new(steps(next[0] - filter.first()), quiet);
     let (mut pages_a, mut pages_b) = (Pages::new(filter, next[0]), Pages::new(filter, next[1]));
     let mut count: u64 = 0;

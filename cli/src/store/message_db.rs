@@ -2,28 +2,19 @@
 
 use std::collections::BTreeMap;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use postgres::Client;
 
 use super::postgres_rows::{self, COLUMNS};
-use super::{Followed, Namespace, Result, Stats, Store, Use};
+use super::{Followed, Namespace, Patience, Result, Stats, Store, Use, writers};
 use crate::batch::Batch;
 use crate::connection::{connect, reason};
 use crate::filter::Filter;
-use crate::interrupt;
 use crate::message::{ConsumerPosition, Head, Message};
-
-/// How long is waited for transactions that have drawn a global position and not ended.
-const SETTLE: Duration = Duration::from_secs(60);
 
 const NEXT: &str = "SELECT CASE WHEN is_called THEN last_value + 1 ELSE last_value END \
                     FROM message_store.messages_global_position_seq";
-
-/// Whoever inserts holds this lock before a position is drawn.
-const WRITERS: &str = "SELECT coalesce(array_agg(DISTINCT virtualtransaction), '{}') FROM pg_locks \
-                       WHERE relation = 'message_store.messages'::regclass AND mode = 'RowExclusiveLock' AND granted \
-                       AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
 
 /// The elements are checked as `import_messages` does: each position is the next one of its stream. A stream that is not
 /// there may begin anywhere, for Message DB has no place for the version of one that was removed.
@@ -71,10 +62,6 @@ impl MessageDb {
         words(words(self.client.query_one(sql, &[]))?.try_get(0))
     }
 
-    fn writers(&mut self) -> Result<Vec<String>> {
-        words(words(self.client.query_one(WRITERS, &[]))?.try_get(0))
-    }
-
     fn read(&mut self, sql: &str, values: &[&(dyn postgres::types::ToSql + Sync)]) -> Result<Vec<Message>> {
         let statement = words(self.client.prepare(sql))?;
         postgres_rows::messages(&mut self.client, &statement, values)
@@ -94,18 +81,12 @@ impl Store for MessageDb {
         "message_store"
     }
 
-    /// Waits for those who may still commit a message below it.
     fn next_global_position(&mut self) -> Result<i64> {
-        let next = self.number(NEXT)?;
-        let writers = self.writers()?;
-        let until = Instant::now() + SETTLE;
-        while self.writers()?.iter().any(|writer| writers.contains(writer)) {
-            if interrupt::requested() || Instant::now() > until {
-                return Err("a transaction that writes messages does not end; try again later".to_owned());
-            }
-            thread::sleep(Duration::from_millis(20));
-        }
-        Ok(next)
+        self.number(NEXT)
+    }
+
+    fn settle(&mut self, patience: Patience) -> Result<i64> {
+        writers::settle(&mut self.client, "message_store", NEXT, patience)
     }
 
     fn last(&mut self) -> Result<Option<(i64, String)>> {

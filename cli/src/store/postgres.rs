@@ -8,7 +8,7 @@ use postgres::fallible_iterator::FallibleIterator;
 use postgres::{Client, Row, Statement};
 
 use super::postgres_rows::{self, COLUMNS};
-use super::{Followed, Namespace, Result, Stats, Store, Use};
+use super::{Followed, Namespace, Patience, Result, Stats, Store, Use, writers};
 use crate::batch::Batch;
 use crate::connection::{connect, reason};
 use crate::filter::Filter;
@@ -78,6 +78,10 @@ impl PostgresStore {
     fn sequence_sql(&self) -> String {
         self.table("messages_global_position_seq")
     }
+
+    fn next_sql(&self) -> String {
+        format!("SELECT CASE WHEN is_called THEN last_value + 1 ELSE last_value END FROM {}", self.sequence_sql())
+    }
 }
 
 impl Store for PostgresStore {
@@ -94,10 +98,13 @@ impl Store for PostgresStore {
     }
 
     fn next_global_position(&mut self) -> Result<i64> {
-        let sql =
-            format!("SELECT CASE WHEN is_called THEN last_value + 1 ELSE last_value END FROM {}", self.sequence_sql());
-        let row = words(self.client.query_one(&sql, &[]))?;
+        let row = words(self.client.query_one(&self.next_sql(), &[]))?;
         words(row.try_get(0))
+    }
+
+    fn settle(&mut self, patience: Patience) -> Result<i64> {
+        let next = self.next_sql();
+        writers::settle(&mut self.client, &self.namespace, &next, patience)
     }
 
     fn last(&mut self) -> Result<Option<(i64, String)>> {
