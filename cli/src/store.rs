@@ -3,6 +3,7 @@
 mod message_db;
 mod postgres;
 mod postgres_rows;
+mod postgres_tables;
 mod sqlite;
 mod writers;
 

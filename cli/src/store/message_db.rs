@@ -36,6 +36,10 @@ pub struct MessageDb {
     release: String,
 }
 
+fn number(client: &mut Client, sql: &str) -> Result<i64> {
+    words(words(client.query_one(sql, &[]))?.try_get(0))
+}
+
 fn words<T>(result: std::result::Result<T, postgres::Error>) -> Result<T> {
     result.map_err(|error| reason(&error))
 }
@@ -44,7 +48,7 @@ impl MessageDb {
     /// Connects, and makes sure that there is a Message DB whose table this program knows.
     pub fn open(parameters: &BTreeMap<String, String>, purpose: Use) -> Result<Self> {
         let mut client = connect(parameters)?;
-        words(client.batch_execute("SET search_path = message_store, public"))?;
+        words(client.batch_execute("SET search_path = pg_catalog, message_store, public"))?;
         let sql = "SELECT message_store.message_store_version()";
         let row = client.query_one(sql, &[]).map_err(|error| format!("no Message DB here: {}", reason(&error)))?;
         let release = words(row.try_get(0))?;
@@ -56,10 +60,6 @@ impl MessageDb {
             postgres_rows::become_importer(&mut client, "message_store")?;
         }
         Ok(Self { client, release })
-    }
-
-    fn number(&mut self, sql: &str) -> Result<i64> {
-        words(words(self.client.query_one(sql, &[]))?.try_get(0))
     }
 
     fn read(&mut self, sql: &str, values: &[&(dyn postgres::types::ToSql + Sync)]) -> Result<Vec<Message>> {
@@ -82,11 +82,11 @@ impl Store for MessageDb {
     }
 
     fn next_global_position(&mut self) -> Result<i64> {
-        self.number(NEXT)
+        number(&mut self.client, NEXT)
     }
 
     fn settle(&mut self, patience: Patience) -> Result<i64> {
-        writers::settle(&mut self.client, "message_store", NEXT, patience)
+        writers::settle(&mut self.client, "message_store", |client| number(client, NEXT), patience)
     }
 
     fn last(&mut self) -> Result<Option<(i64, String)>> {
@@ -149,7 +149,7 @@ impl Store for MessageDb {
     fn advance_to(&mut self, next: i64) -> Result<()> {
         let sql = "SELECT setval('message_store.messages_global_position_seq', $1) \
                    FROM message_store.messages_global_position_seq WHERE last_value < $1";
-        if next > self.number(NEXT)? {
+        if next > number(&mut self.client, NEXT)? {
             words(self.client.execute(sql, &[&(next - 1)]))?;
         }
         Ok(())

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use postgres::fallible_iterator::FallibleIterator;
 use postgres::types::{FromSql, ToSql, Type};
-use postgres::{Client, Row, Statement};
+use postgres::{Client, GenericClient, Row, Statement};
 
 use super::{PAGE_BYTES, Result};
 use crate::connection::reason;
@@ -96,7 +96,7 @@ pub fn messages(client: &mut Client, statement: &Statement, values: &[&(dyn ToSq
 }
 
 /// The heads of a query for stream name and position.
-pub fn heads(client: &mut Client, sql: &str, each: &mut dyn FnMut(Head) -> Result<()>) -> Result<()> {
+pub fn heads(client: &mut impl GenericClient, sql: &str, each: &mut dyn FnMut(Head) -> Result<()>) -> Result<()> {
     let no_values: [&(dyn ToSql + Sync); 0] = [];
     let mut rows = client.query_raw(sql, no_values).map_err(|error| reason(&error))?;
     while let Some(row) = rows.next().map_err(|error| reason(&error))? {

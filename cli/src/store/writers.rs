@@ -30,14 +30,20 @@ const NAMES: &str = "CASE WHEN l.pid IS NOT NULL \
                      coalesce(p.gid, '?'), coalesce(p.owner, '?'), \
                      coalesce(to_char(p.prepared AT TIME ZONE 'utc', 'YYYY-MM-DD HH24:MI:SS'), '?')) END";
 
-/// The position that a query gives, once whatever is below it is committed or never will be.
+/// The position given out next, once whatever is below it is committed or never will be.
 ///
 /// The position is asked for first: who has drawn a lower one holds the lock by then, or has ended.
-pub fn settle(client: &mut Client, schema: &str, next: &str, patience: Patience) -> Result<i64> {
-    if value(client, "SELECT pg_is_in_recovery()")? {
+pub fn settle(
+    client: &mut Client,
+    schema: &str,
+    next: impl FnOnce(&mut Client) -> Result<i64>,
+    patience: Patience,
+) -> Result<i64> {
+    let row = client.query_one("SELECT pg_catalog.pg_is_in_recovery()", &[]).map_err(|error| reason(&error))?;
+    if row.try_get(0).map_err(|error| reason(&error))? {
         return Err("this is a standby, where nobody knows who is writing: read from the primary".to_owned());
     }
-    let next: i64 = value(client, next)?;
+    let next = next(client)?;
     let begun = Instant::now();
     let mut open = writers(client, schema)?;
     let mut has_spoken = false;
@@ -60,11 +66,6 @@ pub fn settle(client: &mut Client, schema: &str, next: &str, patience: Patience)
         open.retain(|writer| now.contains(writer));
     }
     Ok(next)
-}
-
-fn value<T: for<'a> postgres::types::FromSql<'a>>(client: &mut Client, sql: &str) -> Result<T> {
-    let row = client.query_one(sql, &[]).map_err(|error| reason(&error))?;
-    row.try_get(0).map_err(|error| reason(&error))
 }
 
 /// The transactions that write now.
