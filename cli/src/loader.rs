@@ -4,7 +4,7 @@ use crate::batch::Batch;
 use crate::failure::{Failure, Side};
 use crate::filter::Filter;
 use crate::interrupt;
-use crate::message::{ConsumerPosition, Head};
+use crate::message::{ConsumerPosition, Head, Message};
 use crate::store::Store;
 
 /// How many heads go into one transaction.
@@ -36,7 +36,10 @@ pub struct Loader<'a> {
     heads: Vec<Head>,
     has: Option<(i64, String)>,
     must_meet: bool,
-    is_reopened: bool,
+    /// The target's next global position at the beginning; 0 once a batch has gone beyond it.
+    next: i64,
+    /// Whether the batch has a global position below that.
+    is_reopening: bool,
     /// What has been done.
     pub done: Done,
 }
@@ -48,8 +51,9 @@ impl<'a> Loader<'a> {
         let last_global_position = has.as_ref().map_or(0, |has| has.0);
         let must_meet = has.is_some() && filter.first() <= last_global_position && !filter.has_times();
         let done = Done { last_global_position, ..Done::default() };
+        let next = target.next_global_position().of_target()?;
         let (batch, heads) = (Batch::default(), Vec::new());
-        Ok(Self { target, batch, heads, has, must_meet, is_reopened: false, done })
+        Ok(Self { target, batch, heads, has, must_meet, next, is_reopening: false, done })
     }
 
     /// Adds the version of a stream.
@@ -59,7 +63,9 @@ impl<'a> Loader<'a> {
     }
 
     /// Adds a message, `json` being the element of `import_messages`; whether a batch was full and is committed.
-    pub fn message(&mut self, global_position: i64, id: &str, json: &str) -> Result<bool, Failure> {
+    pub fn message(&mut self, message: &Message, json: &str) -> Result<bool, Failure> {
+        let Message { global_position, id, stream_name, position, .. } = message;
+        let global_position = *global_position;
         self.put_heads()?;
         if let Some((last, last_id)) = &self.has
             && global_position <= *last
@@ -75,6 +81,13 @@ impl<'a> Loader<'a> {
             return Ok(false);
         }
         self.check_met()?;
+        if global_position < self.next {
+            if self.target.has_lost(stream_name, *position).of_target()? {
+                self.done.skipped += 1;
+                return Ok(false);
+            }
+            self.is_reopening = true;
+        }
         self.batch.push(global_position, json);
         if self.batch.is_full() { self.flush().map(|()| true) } else { Ok(false) }
     }
@@ -96,12 +109,11 @@ impl<'a> Loader<'a> {
         if self.batch.count == 0 {
             return Ok(());
         }
-        if let Some((last, _)) = self.has.as_ref().filter(|_| !self.is_reopened) {
-            self.target.reopen_after(*last).of_target()?;
-        }
-        self.is_reopened = true;
+        // A batch that was rolled back may have moved the sequence: what it took is given out after all.
+        let reopened = self.is_reopening.then(|| self.has.as_ref().map_or(0, |(last, _)| *last));
         self.batch.close();
-        self.target.import(&self.batch).map_err(|error| self.refused(&error))?;
+        self.target.import(&self.batch, reopened).map_err(|error| self.refused(&error))?;
+        (self.next, self.is_reopening) = (0, false);
         self.done.messages += self.batch.count as u64;
         self.done.last_global_position = self.batch.last;
         self.batch.clear();
@@ -117,13 +129,18 @@ impl<'a> Loader<'a> {
         }
     }
 
-    /// Where the target stands, in words.
+    /// Where the target stands, in words, when a later run may get further.
     pub fn standing(&self) -> String {
         match self.done.last_global_position {
+            0 => self.reached(),
+            _ => format!("{}; the same command goes on from there", self.reached()),
+        }
+    }
+
+    fn reached(&self) -> String {
+        match self.done.last_global_position {
             0 => "the target has no messages".to_owned(),
-            last => {
-                format!("the target has everything up to global position {last}; the same command goes on from there")
-            }
+            last => format!("the target has everything up to global position {last}"),
         }
     }
 
@@ -151,6 +168,6 @@ impl<'a> Loader<'a> {
 
     fn refused(&self, error: &str) -> Failure {
         let Batch { first, last, .. } = self.batch;
-        Failure::Target(format!("global positions {first} to {last}: {error}; {}", self.standing()))
+        Failure::Target(format!("global positions {first} to {last}: {error}; {}", self.reached()))
     }
 }

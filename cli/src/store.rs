@@ -127,11 +127,12 @@ pub trait Store: Send {
     /// Sets the versions of streams that the store has not, in one transaction: how many it has a place for.
     fn put_heads(&mut self, heads: &[Head]) -> Result<usize>;
 
-    /// Lets global positions be used that were given out after that of the last message, and never seen.
-    fn reopen_after(&mut self, last: i64) -> Result<()>;
+    /// Whether a stream had a message at this position that is gone.
+    fn has_lost(&mut self, stream_name: &str, position: i64) -> Result<bool>;
 
-    /// Adds messages, all or none.
-    fn import(&mut self, batch: &Batch) -> Result<()>;
+    /// Adds messages, all or none. With `reopened`, which is the global position of the last message, they may take global
+    /// positions that were given out after it and never seen; where somebody may have seen them nothing is done.
+    fn import(&mut self, batch: &Batch, reopened: Option<i64>) -> Result<()>;
 
     /// Sets where the consumers are, in one transaction: how many the store has a place for.
     fn put_consumer_positions(&mut self, positions: &[ConsumerPosition]) -> Result<usize>;
@@ -169,3 +170,14 @@ pub fn open(location: &Location, purpose: Use) -> Result<Box<dyn Store>> {
     };
     opened.map_err(|error| format!("{location}: {error}"))
 }
+
+/// Why global positions are not taken a second time.
+fn passed(last: i64, by: &str) -> String {
+    format!("global positions after {last} were given out here before, and {by}: they are not given out again")
+}
+
+/// A consumer has got to one of them.
+const BY_CONSUMER: &str = "a consumer has recorded one of them";
+
+/// One of them may have been the last message of a stream that was removed.
+const BY_REMOVAL: &str = "streams were removed here, whose messages may have had them";

@@ -43,7 +43,7 @@ pub fn run(
         line.clear();
         message.write_json(&mut line);
         let before = loader.done.messages;
-        if loader.message(message.global_position, &message.id, &line)? {
+        if loader.message(&message, &line)? {
             progress.advance(loader.done.messages - before, steps(message.global_position - filter.first() + 1));
             loader.check_interrupt()?;
         }

@@ -29,7 +29,7 @@ pub fn run(file: &Path, target: &Location, create: bool, partial: bool, quiet: b
         match line {
             Line::Message(message, text) => {
                 let before = loader.done.messages;
-                if loader.message(message.global_position, &message.id, text)? {
+                if loader.message(&message, text)? {
                     progress.advance(loader.done.messages - before, reader.bytes.load(Ordering::Relaxed));
                     loader.check_interrupt()?;
                 }

@@ -123,12 +123,15 @@ impl Store for MessageDb {
         Ok(0)
     }
 
-    /// Plain inserts take any global position that is free.
-    fn reopen_after(&mut self, _: i64) -> Result<()> {
-        Ok(())
+    /// Of a stream that was removed whole nothing is known.
+    fn has_lost(&mut self, stream_name: &str, position: i64) -> Result<bool> {
+        let sql = "SELECT coalesce(max(position), -1) > $2 AND coalesce(bool_and(position <> $2), true) \
+                   FROM message_store.messages WHERE stream_name = $1 AND position >= $2";
+        words(words(self.client.query_one(sql, &[&stream_name, &position]))?.try_get(0))
     }
 
-    fn import(&mut self, batch: &Batch) -> Result<()> {
+    /// Plain inserts take any global position that is free.
+    fn import(&mut self, batch: &Batch, _: Option<i64>) -> Result<()> {
         let json = batch.json();
         let mut transaction = words(self.client.transaction())?;
         words(transaction.batch_execute("LOCK TABLE message_store.messages IN SHARE ROW EXCLUSIVE MODE"))?;
@@ -148,7 +151,7 @@ impl Store for MessageDb {
 
     fn advance_to(&mut self, next: i64) -> Result<()> {
         let sql = "SELECT setval('message_store.messages_global_position_seq', $1) \
-                   FROM message_store.messages_global_position_seq WHERE last_value < $1";
+                   FROM message_store.messages_global_position_seq WHERE last_value < $1 OR NOT is_called";
         if next > number(&mut self.client, NEXT)? {
             words(self.client.execute(sql, &[&(next - 1)]))?;
         }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use postgres::error::SqlState;
 use postgres::fallible_iterator::FallibleIterator;
+use postgres::types::ToSql;
 use postgres::{Client, Row, Statement};
 
 use super::postgres_rows::{self, COLUMNS};
@@ -115,15 +116,19 @@ impl Store for PostgresStore {
         self.tables.put_heads(&mut self.client, heads)
     }
 
-    fn reopen_after(&mut self, last: i64) -> Result<()> {
-        if self.next_global_position()? <= last + 1 {
-            return Ok(());
-        }
-        self.tables.reopen_after(&mut self.client, last)
+    fn has_lost(&mut self, stream_name: &str, position: i64) -> Result<bool> {
+        let end = self.end_of(&Followed::Stream(stream_name.to_owned()))?;
+        if end <= position { Ok(false) } else { self.tables.has_lost(&mut self.client, stream_name, position) }
     }
 
-    fn import(&mut self, batch: &Batch) -> Result<()> {
-        words(self.client.execute(&self.import, &[&batch.json(), &self.namespace])).map(drop)
+    fn import(&mut self, batch: &Batch, reopened: Option<i64>) -> Result<()> {
+        match reopened {
+            None => words(self.client.execute(&self.import, &[&batch.json(), &self.namespace])).map(drop),
+            Some(last) => {
+                let values: &[&(dyn ToSql + Sync)] = &[&batch.json(), &self.namespace];
+                self.tables.import_after(&mut self.client, last, &self.import, values)
+            }
+        }
     }
 
     fn put_consumer_positions(&mut self, positions: &[ConsumerPosition]) -> Result<usize> {

@@ -4,9 +4,10 @@
 //! rights of whoever reads it. So each statement runs in a transaction in which the tables are locked against change, and
 //! then looked at. The session's search_path is Postgres' own.
 
-use postgres::{Client, Transaction};
+use postgres::types::ToSql;
+use postgres::{Client, Statement, Transaction};
 
-use super::{Result, postgres_rows};
+use super::{BY_CONSUMER, BY_REMOVAL, Result, passed, postgres_rows};
 use crate::connection::reason;
 use crate::filter::Filter;
 use crate::message::{ConsumerPosition, Head};
@@ -66,6 +67,9 @@ enum Access {
     WithoutWriters,
 }
 
+/// Parameters of a statement.
+type Values<'a> = [&'a (dyn ToSql + Sync)];
+
 /// The tables of a namespace.
 pub struct Tables {
     namespace: String,
@@ -102,6 +106,11 @@ impl Tables {
     /// Begins a transaction to whose end the relations stay what they are found to be.
     fn begin<'a>(&self, client: &'a mut Client, access: Access, relations: &[Relation]) -> Result<Transaction<'a>> {
         let mut transaction = words(client.build_transaction().read_only(access == Access::Read).start())?;
+        self.lock(&mut transaction, access, relations)?;
+        Ok(transaction)
+    }
+
+    fn lock(&self, transaction: &mut Transaction<'_>, access: Access, relations: &[Relation]) -> Result<()> {
         let lockable = relations.iter().filter(|relation| relation.kinds != SEQUENCE.kinds);
         let tables: Vec<String> = lockable.map(|relation| self.name(*relation)).collect();
         let mode = match access {
@@ -123,7 +132,7 @@ impl Tables {
                 return Err(format!("Namespace is not owned by its recorded owner: {}", self.namespace));
             }
         }
-        Ok(transaction)
+        Ok(())
     }
 
     /// The global position that will be given out next.
@@ -209,22 +218,70 @@ impl Tables {
         Ok(positions.len())
     }
 
-    /// Lets global positions be used that were given out after that of the last message, and never seen.
-    pub fn reopen_after(&self, client: &mut Client, last: i64) -> Result<()> {
-        let condition = format!("last_value > $1 AND (SELECT max(global_position) FROM {}) = $1", self.name(MESSAGES));
-        self.set_last_position(client, &condition, last)
+    /// Whether the stream, whose version is that of a message at this position or a later one, has no message there.
+    pub fn has_lost(&self, client: &mut Client, stream_name: &str, position: i64) -> Result<bool> {
+        let mut transaction = self.begin(client, Access::Read, &[MESSAGES])?;
+        let messages = self.name(MESSAGES);
+        let sql = format!("SELECT NOT EXISTS (SELECT FROM {messages} WHERE stream_name = $1 AND position = $2)");
+        words(words(transaction.query_one(&sql, &[&stream_name, &position]))?.try_get(0))
+    }
+
+    /// Sets the sequence back to the last message and imports after it, in one transaction that keeps writers out. What
+    /// fails leaves the sequence where it was, which setval by itself does not.
+    pub fn import_after(&self, client: &mut Client, last: i64, import: &Statement, values: &Values<'_>) -> Result<()> {
+        let sequence = self.name(SEQUENCE);
+        let mut transaction = self.begin(client, Access::WithoutWriters, &[MESSAGES, SEQUENCE])?;
+        self.check_unseen(&mut transaction, last)?;
+        let row = words(transaction.query_one(&format!("SELECT last_value, is_called FROM {sequence}"), &[]))?;
+        let before: (i64, bool) = (words(row.try_get(0))?, words(row.try_get(1))?);
+        let set = words(transaction.prepare(&format!("SELECT setval('{sequence}', $1, $2)")))?;
+        let mut attempt = words(transaction.transaction())?;
+        let back = attempt.execute(&set, &[&last.max(1), &(last > 0)]);
+        let imported = back.and_then(|_| attempt.execute(import, values));
+        match imported {
+            Ok(_) => words(attempt.commit())?,
+            Err(_) => {
+                words(attempt.rollback())?;
+                words(transaction.execute(&set, &[&before.0, &before.1]))?;
+            }
+        }
+        words(transaction.commit())?;
+        words(imported).map(drop)
+    }
+
+    /// Makes sure that no global position after the last message was ever that of a message.
+    fn check_unseen(&self, transaction: &mut Transaction<'_>, last: i64) -> Result<()> {
+        let messages = self.name(MESSAGES);
+        let is_last = format!("SELECT coalesce(max(global_position), 0) = $1 FROM {messages}");
+        if !words(words(transaction.query_one(&is_last, &[&last]))?.try_get::<_, bool>(0))? {
+            return Err("somebody else writes to the target".to_owned());
+        }
+        if self.has_consumer_positions {
+            self.lock(transaction, Access::Read, &[CONSUMER_POSITIONS])?;
+            let sql = format!("SELECT FROM {} WHERE position > $1 LIMIT 1", self.name(CONSUMER_POSITIONS));
+            if words(transaction.query_opt(&sql, &[&last]))?.is_some() {
+                return Err(passed(last, BY_CONSUMER));
+            }
+        }
+        if self.has_heads {
+            self.lock(transaction, Access::Read, &[STREAM_HEADS])?;
+            let heads = self.name(STREAM_HEADS);
+            let sql = format!(
+                "SELECT FROM {heads} h WHERE NOT EXISTS (SELECT FROM {messages} m WHERE m.stream_name = h.stream_name) LIMIT 1"
+            );
+            if words(transaction.query_opt(&sql, &[]))?.is_some() {
+                return Err(passed(last, BY_REMOVAL));
+            }
+        }
+        Ok(())
     }
 
     /// Moves the next global position up to this one.
     pub fn advance_to(&self, client: &mut Client, next: i64) -> Result<()> {
-        self.set_last_position(client, "last_value < $1", next - 1)
-    }
-
-    fn set_last_position(&self, client: &mut Client, condition: &str, last: i64) -> Result<()> {
         let sequence = self.name(SEQUENCE);
         let mut transaction = self.begin(client, Access::WithoutWriters, &[MESSAGES, SEQUENCE])?;
-        let sql = format!("SELECT setval('{sequence}', $1) FROM {sequence} WHERE {condition}");
-        words(transaction.execute(&sql, &[&last]))?;
+        let sql = format!("SELECT setval('{sequence}', $1) FROM {sequence} WHERE last_value < $1 OR NOT is_called");
+        words(transaction.execute(&sql, &[&(next - 1)]))?;
         words(transaction.commit())
     }
 }

@@ -8,7 +8,7 @@ use message_store_core::time;
 use message_store_sqlite::rusqlite::{self, Connection, OpenFlags, OptionalExtension, Params, Row, params};
 use serde::de::IgnoredAny;
 
-use super::{Followed, Namespace, PAGE_BYTES, Result, Stats, Store, Use};
+use super::{BY_CONSUMER, BY_REMOVAL, Followed, Namespace, PAGE_BYTES, Result, Stats, Store, Use, passed};
 use crate::batch::Batch;
 use crate::filter::Filter;
 use crate::interrupt;
@@ -116,7 +116,21 @@ impl SqliteStore {
         Ok(done)
     }
 
-    fn set_last_position(&mut self, condition: &str, last: i64) -> Result<()> {
+    /// Queries for whether anybody may have seen a message after this global position, the last one.
+    fn seen_after(&self, last: i64) -> Result<Vec<(String, &'static str)>> {
+        let mut queries = Vec::new();
+        if let Some(table) = self.table("message_store_consumer_positions")? {
+            queries.push((format!("SELECT EXISTS (SELECT 1 FROM {table} WHERE position > {last})"), BY_CONSUMER));
+        }
+        if let Some(table) = self.table("message_store_stream_heads")? {
+            let has_messages = format!("SELECT 1 FROM {} AS m WHERE m.stream_name = h.stream_name", self.messages());
+            let sql = format!("SELECT EXISTS (SELECT 1 FROM {table} AS h WHERE NOT EXISTS ({has_messages}))");
+            queries.push((sql, BY_REMOVAL));
+        }
+        Ok(queries)
+    }
+
+    fn set_last_position(&mut self, last: i64) -> Result<()> {
         let schema = self.schema.clone();
         self.in_transaction(|connection| {
             connection.execute(
@@ -126,8 +140,7 @@ impl SqliteStore {
                 ),
                 [],
             )?;
-            let update =
-                format!("UPDATE {schema}.sqlite_sequence SET seq = ?1 WHERE name = 'messages' AND {condition}");
+            let update = format!("UPDATE {schema}.sqlite_sequence SET seq = ?1 WHERE name = 'messages' AND seq < ?1");
             connection.execute(&update, [last])
         })
         .map(drop)
@@ -248,14 +261,35 @@ impl Store for SqliteStore {
         })
     }
 
-    fn reopen_after(&mut self, last: i64) -> Result<()> {
-        let condition = format!("seq > ?1 AND ?1 = (SELECT max(global_position) FROM {})", self.messages());
-        self.set_last_position(&condition, last)
+    fn has_lost(&mut self, stream_name: &str, position: i64) -> Result<bool> {
+        let sql = format!(
+            "SELECT coalesce(stream_version(?1, ?3), -1) >= ?2 \
+             AND NOT EXISTS (SELECT 1 FROM {} WHERE stream_name = ?1 AND position = ?2)",
+            self.messages()
+        );
+        self.value(&sql, params![stream_name, position, self.namespace])
     }
 
-    fn import(&mut self, batch: &Batch) -> Result<()> {
-        let mut statement = words(self.connection.prepare("SELECT import_messages(?1, ?2)"))?;
-        words(statement.query_row(params![batch.json(), self.namespace], |_| Ok(())))
+    fn import(&mut self, batch: &Batch, reopened: Option<i64>) -> Result<()> {
+        let namespace = self.namespace.clone();
+        let import = |connection: &Connection| {
+            connection.query_row("SELECT import_messages(?1, ?2)", params![batch.json(), namespace], |_| Ok(()))
+        };
+        let Some(last) = reopened else { return words(import(&self.connection)) };
+        let (seen, schema, messages) = (self.seen_after(last)?, self.schema.clone(), self.messages());
+        self.in_transaction(|connection| {
+            for (sql, by) in &seen {
+                if connection.query_row(sql, [], |row| row.get(0))? {
+                    return Ok(Err(passed(last, by)));
+                }
+            }
+            let set = format!(
+                "UPDATE {schema}.sqlite_sequence SET seq = ?1 WHERE name = 'messages' \
+                 AND ?1 = (SELECT coalesce(max(global_position), 0) FROM {messages})"
+            );
+            connection.execute(&set, [last])?;
+            import(connection).map(Ok)
+        })?
     }
 
     fn put_consumer_positions(&mut self, positions: &[ConsumerPosition]) -> Result<usize> {
@@ -277,7 +311,7 @@ impl Store for SqliteStore {
         if next <= self.next_global_position()? {
             return Ok(());
         }
-        self.set_last_position("seq < ?1", next - 1)
+        self.set_last_position(next - 1)
     }
 
     fn namespaces(&mut self) -> Result<Vec<Namespace>> {
