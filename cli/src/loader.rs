@@ -21,7 +21,7 @@ pub struct Done {
     pub heads: u64,
     /// Versions of streams for which the target has no place.
     pub heads_not_kept: u64,
-    /// Consumers' positions that were set.
+    /// Consumers' positions that the target has now, or later ones.
     pub consumer_positions: u64,
     /// Consumers' positions for which the target has no place.
     pub consumer_positions_not_kept: u64,
@@ -93,12 +93,15 @@ impl<'a> Loader<'a> {
     }
 
     /// Commits the rest. The next global position becomes `next`, and the consumers' positions these.
-    pub fn finish(&mut self, positions: &[ConsumerPosition], next: i64) -> Result<(), Failure> {
+    ///
+    /// A consumer that was further in the source is at what the target has: the next messages are new to it there.
+    pub fn finish(&mut self, positions: Vec<ConsumerPosition>, next: i64) -> Result<(), Failure> {
         self.put_heads()?;
         self.check_met()?;
         self.flush()?;
         self.target.advance_to(next).of_target()?;
-        let kept = self.target.put_consumer_positions(positions).of_target()?;
+        let positions: Vec<_> = positions.into_iter().map(|position| position.before(next)).collect();
+        let kept = self.target.put_consumer_positions(&positions).of_target()?;
         self.done.consumer_positions += kept as u64;
         self.done.consumer_positions_not_kept += (positions.len() - kept) as u64;
         Ok(())

@@ -134,7 +134,7 @@ pub trait Store: Send {
     /// positions that were given out after it and never seen; where somebody may have seen them nothing is done.
     fn import(&mut self, batch: &Batch, reopened: Option<i64>) -> Result<()>;
 
-    /// Sets where the consumers are, in one transaction: how many the store has a place for.
+    /// Sets where the consumers are, unless they are further, in one transaction: how many the store has a place for.
     fn put_consumer_positions(&mut self, positions: &[ConsumerPosition]) -> Result<usize>;
 
     /// Moves the next global position up to this one.

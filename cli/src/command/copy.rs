@@ -51,7 +51,7 @@ pub fn run(
     })?;
     let positions = source.consumer_positions(filter.category.as_deref()).of_source()?;
     let next = filter.to.map_or(next, |to| next.min(to.saturating_add(1)));
-    loader.finish(&positions, next)?;
+    loader.finish(positions, next)?;
     progress.finish();
     Ok(report(&loader, &progress))
 }

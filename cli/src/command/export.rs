@@ -37,8 +37,9 @@ pub fn run(
         Some((header, _)) => header.clone(),
         None => header(store.as_mut(), reading, quiet)?,
     };
-    let mut pages = Pages::new(filter, header.next_global_position);
-    let mut progress = Progress::new(steps(header.next_global_position - filter.first()), quiet);
+    let next = header.next_global_position;
+    let mut pages = Pages::new(filter, next);
+    let mut progress = Progress::new(steps(next - filter.first()), quiet);
     if let Some((last, id)) = &resumed_after {
         pages.go_on_from(*last);
         let found = pages.next(store.as_mut()).of_source()?;
@@ -78,6 +79,7 @@ pub fn run(
         }
     }
     let positions = store.consumer_positions(filter.category.as_deref()).of_source()?;
+    let positions = positions.into_iter().map(|position| position.before(next)).collect();
     let exported = writer.finish(positions).of_target()?;
     progress.finish();
     let counts = exported.counts;

@@ -44,7 +44,8 @@ pub fn run(file: &Path, target: &Location, create: bool, partial: bool, quiet: b
         }
     }
     if is_whole || partial {
-        loader.finish(&positions, if is_whole { header.next_global_position } else { 0 })?;
+        let next = if is_whole { header.next_global_position } else { loader.done.last_global_position + 1 };
+        loader.finish(positions, next)?;
         progress.finish();
         return Ok(report(&loader, &progress));
     }

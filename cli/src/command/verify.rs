@@ -51,7 +51,7 @@ pub fn run(a: &Location, b: &Location, reading: &Reading, quiet: bool) -> Result
         }
     }
     check_heads(first.as_mut(), second.as_mut(), filter)?;
-    check_consumer_positions(first.as_mut(), second.as_mut(), filter)?;
+    check_consumer_positions([first.as_mut(), second.as_mut()], filter, next)?;
     if *filter == Filter::default() && next[0] != next[1] {
         return Err(Failure::Difference(format!("the next global position: {} and {}", next[0], next[1])));
     }
@@ -136,10 +136,15 @@ fn check_heads(first: &mut dyn Store, second: &mut dyn Store, filter: &Filter) -
     Err(Failure::Difference(format!("the version of a removed stream: {one} and {other}")))
 }
 
-fn check_consumer_positions(first: &mut dyn Store, second: &mut dyn Store, filter: &Filter) -> Result<(), Failure> {
-    let category = filter.category.as_deref();
-    let (one, other) =
-        (first.consumer_positions(category).of_source()?, second.consumer_positions(category).of_source()?);
+/// Beyond what is compared every consumer is at its end.
+fn check_consumer_positions(stores: [&mut dyn Store; 2], filter: &Filter, next: [i64; 2]) -> Result<(), Failure> {
+    let [first, second] = stores;
+    let end = |next: i64| filter.to.map_or(next, |to| next.min(to.saturating_add(1)));
+    let positions = |store: &mut dyn Store, next: i64| {
+        let positions = store.consumer_positions(filter.category.as_deref()).of_source()?;
+        Ok::<Vec<_>, Failure>(positions.into_iter().map(|position| position.before(end(next))).collect())
+    };
+    let (one, other) = (positions(first, next[0])?, positions(second, next[1])?);
     if one == other {
         return Ok(());
     }

@@ -199,14 +199,15 @@ impl Tables {
         Ok(heads.len())
     }
 
-    /// Sets where consumers are: how many it has a place for.
+    /// Sets where consumers are, unless they are further: how many it has a place for.
     pub fn put_consumer_positions(&self, client: &mut Client, positions: &[ConsumerPosition]) -> Result<usize> {
         if !self.has_consumer_positions || positions.is_empty() {
             return Ok(0);
         }
         let sql = format!(
-            "INSERT INTO {} (category, consumer, position, time) VALUES ($1, $2, $3, $4::text::timestamp) \
-             ON CONFLICT (category, consumer) DO UPDATE SET position = excluded.position, time = excluded.time",
+            "INSERT INTO {} AS c (category, consumer, position, time) VALUES ($1, $2, $3, $4::text::timestamp) \
+             ON CONFLICT (category, consumer) DO UPDATE SET position = excluded.position, time = excluded.time \
+             WHERE c.position <= excluded.position",
             self.name(CONSUMER_POSITIONS)
         );
         let mut transaction = self.begin(client, Access::Write, &[CONSUMER_POSITIONS])?;

@@ -296,7 +296,8 @@ impl Store for SqliteStore {
         let Some(table) = self.table("message_store_consumer_positions")? else { return Ok(0) };
         let sql = format!(
             "INSERT INTO {table} (category, consumer, position, time) VALUES (?1, ?2, ?3, ?4) \
-             ON CONFLICT (category, consumer) DO UPDATE SET position = excluded.position, time = excluded.time"
+             ON CONFLICT (category, consumer) DO UPDATE SET position = excluded.position, time = excluded.time \
+             WHERE position <= excluded.position"
         );
         self.in_transaction(|connection| {
             let mut statement = connection.prepare(&sql)?;
