@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::compression::Compression;
 use crate::filter::Filter;
+use crate::loader::Loading;
 use crate::location::Location;
 use crate::store::Patience;
 
@@ -78,12 +79,11 @@ pub enum Command {
         file: PathBuf,
         /// The store
         target: Location,
-        /// Create the namespace if it does not exist
-        #[arg(long)]
-        create_namespace: bool,
         /// Take what there is of a torn file
         #[arg(long)]
         partial: bool,
+        #[command(flatten)]
+        loading: Loading,
     },
     /// Put a store's messages into another store; goes on after those that it has
     Copy {
@@ -91,9 +91,8 @@ pub enum Command {
         source: Location,
         /// The store that is written
         target: Location,
-        /// Create the namespace if it does not exist
-        #[arg(long)]
-        create_namespace: bool,
+        #[command(flatten)]
+        loading: Loading,
         #[command(flatten)]
         reading: Reading,
     },

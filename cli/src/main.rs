@@ -10,12 +10,14 @@ mod export_writer;
 mod failure;
 mod filter;
 mod format;
+mod ids;
 mod interrupt;
 mod loader;
 mod location;
 mod message;
 mod pages;
 mod progress;
+mod standing;
 mod store;
 
 use std::io::{self, Write};
@@ -51,11 +53,11 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Export { source, file, compress, force, reading } => {
             command::export::run(&source, &file, compress, force, &reading, quiet)?
         }
-        Command::Import { file, target, create_namespace, partial } => {
-            command::import::run(&file, &target, create_namespace, partial, quiet)?
+        Command::Import { file, target, partial, loading } => {
+            command::import::run(&file, &target, partial, loading, quiet)?
         }
-        Command::Copy { source, target, create_namespace, reading } => {
-            command::copy::run(&source, &target, create_namespace, &reading, quiet)?
+        Command::Copy { source, target, loading, reading } => {
+            command::copy::run(&source, &target, &reading, loading, quiet)?
         }
         Command::Verify { a, b, reading } => command::verify::run(&a, &b, &reading, quiet)?,
         Command::Namespaces { store } => command::namespaces::run(&store)?,

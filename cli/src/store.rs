@@ -59,6 +59,40 @@ pub enum Followed {
     Stream(String),
 }
 
+/// A part of a store by global position.
+#[derive(Debug, Clone)]
+pub struct Part {
+    /// From this one on.
+    pub from: i64,
+    /// Below this one.
+    pub before: i64,
+    /// Of one category.
+    pub category: Option<String>,
+    /// Which end is read first.
+    pub newest_first: bool,
+    /// So many messages at the most.
+    pub limit: i64,
+}
+
+impl Part {
+    /// The same in SQL; `category` is the engine's expression for a stream's category.
+    fn sql(&self, id: &str, messages: &str, category: &str) -> String {
+        let Self { from, before, newest_first, limit, .. } = self;
+        let of_category =
+            self.category.as_ref().map_or(String::new(), |name| format!(" AND {category} = {}", quoted(name)));
+        let order = if *newest_first { "DESC" } else { "ASC" };
+        format!(
+            "SELECT global_position, {id} FROM {messages} WHERE global_position >= {from} AND global_position < {before}\
+             {of_category} ORDER BY global_position {order} LIMIT {limit}"
+        )
+    }
+}
+
+/// A literal in SQL.
+pub fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}
+
 /// A namespace as `list_namespaces` has it.
 #[derive(Debug, serde::Serialize)]
 pub struct Namespace {
@@ -111,8 +145,14 @@ pub trait Store: Send {
         self.next_global_position()
     }
 
+    /// Global positions and ids of messages.
+    fn ids(&mut self, part: &Part) -> Result<Vec<(i64, String)>>;
+
     /// Global position and id of the last message.
-    fn last(&mut self) -> Result<Option<(i64, String)>>;
+    fn last(&mut self) -> Result<Option<(i64, String)>> {
+        let part = Part { from: 1, before: i64::MAX, category: None, newest_first: true, limit: 1 };
+        Ok(self.ids(&part)?.pop())
+    }
 
     /// The messages from a global position on, in global order, none of which a later one can precede: `limit` of them,
     /// or fewer when they are large. Empty only when there are none.
@@ -123,6 +163,9 @@ pub trait Store: Send {
 
     /// Where the consumers are, of one category or all, by category and consumer in byte order.
     fn consumer_positions(&mut self, category: Option<&str>) -> Result<Vec<ConsumerPosition>>;
+
+    /// Removes the messages of these streams up to these positions, in one transaction: how many.
+    fn remove(&mut self, heads: &[Head]) -> Result<u64>;
 
     /// Sets the versions of streams that the store has not, in one transaction: how many it has a place for.
     fn put_heads(&mut self, heads: &[Head]) -> Result<usize>;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use postgres::Client;
 
 use super::postgres_rows::{self, COLUMNS};
-use super::{Followed, Namespace, Patience, Result, Stats, Store, Use, writers};
+use super::{Followed, Namespace, Part, Patience, Result, Stats, Store, Use, writers};
 use crate::batch::Batch;
 use crate::connection::{connect, reason};
 use crate::filter::Filter;
@@ -89,10 +89,9 @@ impl Store for MessageDb {
         writers::settle(&mut self.client, "message_store", |client| number(client, NEXT), patience)
     }
 
-    fn last(&mut self) -> Result<Option<(i64, String)>> {
-        let sql = "SELECT global_position, id::text FROM message_store.messages ORDER BY 1 DESC LIMIT 1";
-        let row = words(self.client.query_opt(sql, &[]))?;
-        row.map(|row| Ok((words(row.try_get(0))?, words(row.try_get(1))?))).transpose()
+    fn ids(&mut self, part: &Part) -> Result<Vec<(i64, String)>> {
+        let sql = part.sql("id::text", "message_store.messages", "category(stream_name::varchar)");
+        postgres_rows::ids(&mut self.client, &sql)
     }
 
     fn page(&mut self, from: i64, category: Option<&str>, limit: i64) -> Result<Vec<Message>> {
@@ -117,6 +116,13 @@ impl Store for MessageDb {
 
     fn consumer_positions(&mut self, _: Option<&str>) -> Result<Vec<ConsumerPosition>> {
         Ok(Vec::new())
+    }
+
+    fn remove(&mut self, heads: &[Head]) -> Result<u64> {
+        let sql = "DELETE FROM message_store.messages m USING unnest($1::text[], $2::bigint[]) AS head (n, p) \
+                   WHERE m.stream_name = n AND m.position <= p";
+        let (names, positions) = postgres_rows::columns(heads);
+        words(self.client.execute(sql, &[&names, &positions]))
     }
 
     fn put_heads(&mut self, _: &[Head]) -> Result<usize> {

@@ -10,7 +10,7 @@ use postgres::{Client, Row, Statement};
 
 use super::postgres_rows::{self, COLUMNS};
 use super::postgres_tables::Tables;
-use super::{Followed, Namespace, Patience, Result, Stats, Store, Use, writers};
+use super::{Followed, Namespace, Part, Patience, Result, Stats, Store, Use, writers};
 use crate::batch::Batch;
 use crate::connection::{connect, reason};
 use crate::filter::Filter;
@@ -87,8 +87,8 @@ impl Store for PostgresStore {
         writers::settle(&mut self.client, &self.namespace, next, patience)
     }
 
-    fn last(&mut self) -> Result<Option<(i64, String)>> {
-        self.tables.last(&mut self.client)
+    fn ids(&mut self, part: &Part) -> Result<Vec<(i64, String)>> {
+        self.tables.ids(&mut self.client, part)
     }
 
     fn page(&mut self, from: i64, category: Option<&str>, limit: i64) -> Result<Vec<Message>> {
@@ -110,6 +110,15 @@ impl Store for PostgresStore {
                    FROM message_store.consumer_positions($1, $2)";
         let rows = words(self.client.query(sql, &[&category, &self.namespace]))?;
         rows.iter().map(|row| words(postgres_rows::consumer_position(row))).collect()
+    }
+
+    /// Of streams that the function takes, which those without an id are not.
+    fn remove(&mut self, heads: &[Head]) -> Result<u64> {
+        let sql = "SELECT coalesce(sum(message_store.truncate_stream(n, p + 1, $3)), 0)::bigint \
+                   FROM unnest($1::varchar[], $2::bigint[]) AS head (n, p) WHERE NOT message_store.is_category(n)";
+        let (names, positions) = postgres_rows::columns(heads);
+        let row = words(self.client.query_one(sql, &[&names, &positions, &self.namespace]))?;
+        words(row.try_get::<_, i64>(0)).map(i64::unsigned_abs)
     }
 
     fn put_heads(&mut self, heads: &[Head]) -> Result<usize> {

@@ -7,7 +7,7 @@
 use postgres::types::ToSql;
 use postgres::{Client, Statement, Transaction};
 
-use super::{BY_CONSUMER, BY_REMOVAL, Result, passed, postgres_rows};
+use super::{BY_CONSUMER, BY_REMOVAL, Part, Result, passed, postgres_rows};
 use crate::connection::reason;
 use crate::filter::Filter;
 use crate::message::{ConsumerPosition, Head};
@@ -57,6 +57,9 @@ const CHECK: &str = "SELECT \
         END, false) \
     FROM unnest($2::text[], $3::text[], $4::text[]) AS w (name, kinds, columns) \
     LEFT JOIN pg_namespace n ON n.nspname = $1 LEFT JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = w.name";
+
+/// A stream's category, as the index has it.
+const CATEGORY: &str = "message_store.category(stream_name::varchar)";
 
 /// What is done with the tables, and how they are locked for that.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -143,18 +146,14 @@ impl Tables {
         words(words(transaction.query_one(&sql, &[]))?.try_get(0))
     }
 
-    /// Global position and id of the last message.
-    pub fn last(&self, client: &mut Client) -> Result<Option<(i64, String)>> {
+    /// Global positions and ids of messages.
+    pub fn ids(&self, client: &mut Client, part: &Part) -> Result<Vec<(i64, String)>> {
         let mut transaction = self.begin(client, Access::Read, &[MESSAGES])?;
-        let messages = self.name(MESSAGES);
-        let sql = format!("SELECT global_position, id::text FROM {messages} ORDER BY global_position DESC LIMIT 1");
-        let row = words(transaction.query_opt(&sql, &[]))?;
-        row.map(|row| Ok((words(row.try_get(0))?, words(row.try_get(1))?))).transpose()
+        postgres_rows::ids(&mut transaction, &part.sql("id::text", &self.name(MESSAGES), CATEGORY))
     }
 
     /// The versions of the streams whose beginning is not among the messages of the filter, by name in byte order.
     pub fn heads(&self, client: &mut Client, filter: &Filter, each: &mut dyn FnMut(Head) -> Result<()>) -> Result<()> {
-        const CATEGORY: &str = "message_store.category(stream_name::varchar)";
         let messages = self.name(MESSAGES);
         let condition = filter.sql(CATEGORY, postgres_rows::time_literal);
         let mut sql = format!(
@@ -183,8 +182,7 @@ impl Tables {
         if !self.has_heads {
             return Ok(0);
         }
-        let names: Vec<&str> = heads.iter().map(|head| head.stream_name.as_str()).collect();
-        let positions: Vec<i64> = heads.iter().map(|head| head.position).collect();
+        let (names, positions) = postgres_rows::columns(heads);
         let sql = format!(
             "INSERT INTO {} AS h (stream_name, position) \
              SELECT n, p FROM unnest($1::text[], $2::bigint[]) AS new (n, p) \

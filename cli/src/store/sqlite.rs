@@ -5,10 +5,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use message_store_core::time;
-use message_store_sqlite::rusqlite::{self, Connection, OpenFlags, OptionalExtension, Params, Row, params};
+use message_store_sqlite::rusqlite::{self, Connection, OpenFlags, Params, Row, params};
 use serde::de::IgnoredAny;
 
-use super::{BY_CONSUMER, BY_REMOVAL, Followed, Namespace, PAGE_BYTES, Result, Stats, Store, Use, passed};
+use super::{
+    BY_CONSUMER, BY_REMOVAL, Followed, Namespace, PAGE_BYTES, Part, Result, Stats, Store, Use, passed, quoted,
+};
 use crate::batch::Batch;
 use crate::filter::Filter;
 use crate::interrupt;
@@ -195,9 +197,10 @@ impl Store for SqliteStore {
         self.value(&sql, [])
     }
 
-    fn last(&mut self) -> Result<Option<(i64, String)>> {
-        let sql = format!("SELECT global_position, id FROM {} ORDER BY 1 DESC LIMIT 1", self.messages());
-        words(self.connection.query_row(&sql, [], |row| Ok((row.get(0)?, row.get(1)?))).optional())
+    fn ids(&mut self, part: &Part) -> Result<Vec<(i64, String)>> {
+        let mut statement = words(self.connection.prepare(&part.sql("id", &self.messages(), CATEGORY)))?;
+        let rows = words(statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))))?;
+        rows.map(words).collect()
     }
 
     fn page(&mut self, from: i64, category: Option<&str>, limit: i64) -> Result<Vec<Message>> {
@@ -217,7 +220,7 @@ impl Store for SqliteStore {
         );
         if let Some(heads) = self.table("message_store_stream_heads")? {
             let of_category = match &filter.category {
-                Some(category) => format!("{CATEGORY} = '{}'", category.replace('\'', "''")),
+                Some(category) => format!("{CATEGORY} = {}", quoted(category)),
                 None => "true".to_owned(),
             };
             sql = format!(
@@ -242,6 +245,20 @@ impl Store for SqliteStore {
         let mut statement = words(self.connection.prepare(&sql))?;
         let rows = words(statement.query_map([category], consumer_position))?;
         rows.map(words).collect()
+    }
+
+    /// Of streams that the function takes, which those without an id are not.
+    fn remove(&mut self, heads: &[Head]) -> Result<u64> {
+        let namespace = self.namespace.clone();
+        self.in_transaction(|connection| {
+            let mut statement = connection.prepare("SELECT truncate_stream(?1, ?2, ?3)")?;
+            let mut removed = 0;
+            for head in heads.iter().filter(|head| head.stream_name.contains('-')) {
+                let values = params![head.stream_name, head.position + 1, namespace];
+                removed += statement.query_row(values, |row| row.get::<_, i64>(0))?;
+            }
+            Ok(removed.unsigned_abs())
+        })
     }
 
     fn put_heads(&mut self, heads: &[Head]) -> Result<usize> {

@@ -172,14 +172,29 @@ pub enum Engine {
 }
 
 impl Engine {
-    /// An empty one of each.
-    pub fn both() -> [Self; 2] {
+    /// An empty database.
+    pub fn postgres() -> Self {
+        let store = Store::fresh(Target::Ours);
+        let session = Box::new(store.superuser());
+        Self::Postgres(store, session)
+    }
+
+    /// An empty file.
+    pub fn sqlite() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let connection = sqlite(&folder.path().join("store.db"));
         sqlite_value(&connection, "SELECT message_store_init()");
-        let store = Store::fresh(Target::Ours);
-        let session = Box::new(store.superuser());
-        [Self::Postgres(store, session), Self::Sqlite(folder, connection)]
+        Self::Sqlite(folder, connection)
+    }
+
+    /// An empty one of each.
+    pub fn both() -> [Self; 2] {
+        [Self::postgres(), Self::sqlite()]
+    }
+
+    /// A source and a target, and the other way round.
+    pub fn pairs() -> [(Self, Self); 2] {
+        [(Self::postgres(), Self::sqlite()), (Self::sqlite(), Self::postgres())]
     }
 
     /// Its URL.
