@@ -19,6 +19,7 @@ mod pages;
 mod progress;
 mod standing;
 mod store;
+mod torn_export;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
