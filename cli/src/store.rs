@@ -195,6 +195,11 @@ pub trait Store: Send {
     /// The first position of what is followed that has no message yet.
     fn end_of(&mut self, what: &Followed) -> Result<i64>;
 
+    /// Where the messages begin that are committed from now on: positions may have been given out before.
+    fn begin(&mut self, what: &Followed) -> Result<i64> {
+        self.end_of(what)
+    }
+
     /// Waits until there may be more, at the most this long: whether there may be.
     fn wait(&mut self, at_most: Duration) -> Result<bool>;
 }

@@ -34,7 +34,16 @@ const INSERT: &str = "INSERT INTO message_store.messages \
 pub struct MessageDb {
     client: Client,
     release: String,
+    /// Everything below this global position is committed or never will be.
+    settled: i64,
+    /// That will be so of this one when these transactions have ended.
+    settling: Option<(i64, Vec<String>)>,
+    /// Messages that are not followed, for they were there before.
+    seen: Vec<i64>,
 }
+
+/// So far back from the next global position a transaction that is open may have taken one.
+const LATE: i64 = 10_000;
 
 fn number(client: &mut Client, sql: &str) -> Result<i64> {
     words(words(client.query_one(sql, &[]))?.try_get(0))
@@ -59,7 +68,31 @@ impl MessageDb {
         if purpose != Use::Read {
             postgres_rows::become_importer(&mut client, "message_store")?;
         }
-        Ok(Self { client, release })
+        Ok(Self { client, release, settled: 1, settling: None, seen: Vec::new() })
+    }
+
+    /// Looks how far everything is settled: up to the next global position when nobody writes, else up to the one of some
+    /// time ago, when those have ended who wrote then.
+    fn settle_on(&mut self) -> Result<i64> {
+        if let Some((next, mut open)) = self.settling.take() {
+            let now = writers::writers(&mut self.client, "message_store")?;
+            open.retain(|writer| now.contains(writer));
+            if open.is_empty() {
+                self.settled = next;
+            } else {
+                self.settling = Some((next, open));
+            }
+        }
+        if self.settling.is_none() {
+            let next = number(&mut self.client, NEXT)?;
+            let open = writers::writers(&mut self.client, "message_store")?;
+            if open.is_empty() {
+                self.settled = next;
+            } else {
+                self.settling = Some((next, open));
+            }
+        }
+        Ok(self.settled)
     }
 
     fn read(&mut self, sql: &str, values: &[&(dyn postgres::types::ToSql + Sync)]) -> Result<Vec<Message>> {
@@ -180,7 +213,15 @@ impl Store for MessageDb {
 
     fn followed(&mut self, what: &Followed, from: i64, limit: i64) -> Result<Vec<Message>> {
         match what {
-            Followed::All => self.page(from, None, limit),
+            Followed::All => {
+                let settled = self.settle_on()?;
+                let sql = format!(
+                    "SELECT {COLUMNS} FROM message_store.messages WHERE global_position >= $1 AND global_position < $3 \
+                     AND NOT global_position = ANY ($4) ORDER BY global_position LIMIT $2"
+                );
+                let seen = self.seen.clone();
+                self.read(&sql, &[&from, &limit, &settled, &seen])
+            }
             Followed::Category(category, group) => {
                 let sql = format!("SELECT {COLUMNS} FROM get_category_messages($1, $2, $3, NULL, $4, $5)");
                 let (member, size) = (group.map(|group| group.0), group.map(|group| group.1));
@@ -199,6 +240,25 @@ impl Store for MessageDb {
         };
         let row = words(self.client.query_one("SELECT coalesce(stream_version($1), -1) + 1", &[stream]))?;
         words(row.try_get(0))
+    }
+
+    /// The lock of a category keeps its messages in order. Where everything is followed, what has been taken is among the
+    /// last positions that have no message yet.
+    fn begin(&mut self, what: &Followed) -> Result<i64> {
+        let mut part = Part { from: 1, before: i64::MAX, category: None, newest_first: true, limit: 1 };
+        match what {
+            Followed::Stream(_) => self.end_of(what),
+            Followed::Category(category, _) => {
+                part.category = Some(category.clone());
+                Ok(self.ids(&part)?.first().map_or(1, |last| last.0 + 1))
+            }
+            Followed::All => {
+                part.from = (number(&mut self.client, NEXT)? - LATE).max(1);
+                part.limit = i64::MAX;
+                self.seen = self.ids(&part)?.into_iter().map(|id| id.0).collect();
+                Ok(part.from)
+            }
+        }
     }
 
     fn wait(&mut self, at_most: Duration) -> Result<bool> {

@@ -208,6 +208,18 @@ impl Store for PostgresStore {
         words(row.try_get(0))
     }
 
+    fn begin(&mut self, what: &Followed) -> Result<i64> {
+        let category = match what {
+            Followed::Stream(_) => return self.end_of(what),
+            _ if writers::is_standby(&mut self.client)? => return self.end_of(what),
+            Followed::Category(category, _) => Some(category.as_str()),
+            Followed::All => None,
+        };
+        let next = self.next_global_position()?;
+        let mark = writers::lowest_mark(&mut self.client, &self.namespace, category, next)?;
+        Ok(mark.map_or(next, |mark| mark.min(next)))
+    }
+
     fn wait(&mut self, at_most: Duration) -> Result<bool> {
         if !self.listens {
             // What was written until now is found by one read more.
