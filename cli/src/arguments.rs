@@ -1,12 +1,15 @@
 //! The command line.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
 use crate::compression::Compression;
 use crate::filter::Filter;
+use crate::loader::Loading;
 use crate::location::Location;
+use crate::store::Patience;
 
 /// Moves, compares and follows message stores in Postgres and SQLite.
 ///
@@ -22,6 +25,23 @@ pub struct Arguments {
     pub command: Command,
     #[command(flatten)]
     pub output: Output,
+}
+
+/// What is read of a store, and how.
+#[derive(Args, Debug)]
+pub struct Reading {
+    #[command(flatten)]
+    pub filter: Filter,
+    /// Wait so long at the most for transactions that are writing at the beginning
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    pub wait: u64,
+}
+
+impl Reading {
+    /// The same for a store.
+    pub fn patience(&self, is_quiet: bool) -> Patience {
+        Patience { at_most: Duration::from_secs(self.wait), is_quiet }
+    }
 }
 
 /// How results are printed.
@@ -51,7 +71,7 @@ pub enum Command {
         #[arg(long)]
         force: bool,
         #[command(flatten)]
-        filter: Filter,
+        reading: Reading,
     },
     /// Put the messages of a file into a store; goes on after those that it has
     Import {
@@ -59,12 +79,11 @@ pub enum Command {
         file: PathBuf,
         /// The store
         target: Location,
-        /// Create the namespace if it does not exist
-        #[arg(long)]
-        create_namespace: bool,
         /// Take what there is of a torn file
         #[arg(long)]
         partial: bool,
+        #[command(flatten)]
+        loading: Loading,
     },
     /// Put a store's messages into another store; goes on after those that it has
     Copy {
@@ -72,11 +91,10 @@ pub enum Command {
         source: Location,
         /// The store that is written
         target: Location,
-        /// Create the namespace if it does not exist
-        #[arg(long)]
-        create_namespace: bool,
         #[command(flatten)]
-        filter: Filter,
+        loading: Loading,
+        #[command(flatten)]
+        reading: Reading,
     },
     /// Compare two stores, message by message; exit code 1 if they differ
     Verify {
@@ -85,7 +103,7 @@ pub enum Command {
         /// Another one
         b: Location,
         #[command(flatten)]
-        filter: Filter,
+        reading: Reading,
     },
     /// List the namespaces
     Namespaces {

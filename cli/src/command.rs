@@ -10,6 +10,10 @@ pub mod verify;
 
 use serde_json::Value;
 
+use crate::failure::{Failure, Side};
+use crate::interrupt;
+use crate::store::{Patience, Store};
+
 /// What a command has to say in the end.
 pub struct Report {
     /// For scripts.
@@ -32,4 +36,12 @@ impl Report {
 /// A share of the way to a global position, for the progress.
 fn steps(position: i64) -> u64 {
     u64::try_from(position).unwrap_or(0)
+}
+
+/// The global position that a source would give out next, once everything below it can be read.
+fn settle(source: &mut dyn Store, patience: Patience) -> Result<i64, Failure> {
+    match source.settle(patience) {
+        Err(error) if interrupt::requested() => Err(Failure::Interrupted(format!("interrupted: {error}"))),
+        settled => settled.of_source(),
+    }
 }

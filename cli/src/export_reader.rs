@@ -10,8 +10,10 @@ use xxhash_rust::xxh3::Xxh3;
 
 use crate::compression::Compression;
 use crate::failure::{Failure, Side};
-use crate::format::{Footer, Header, Special, VERSION, digest};
+use crate::format::{Footer, Header, MAX_HEADER, MAX_LINE, Special, VERSION, digest};
 use crate::message::Message;
+
+const NO_HEADER: &str = "no header: this is no export of a message store";
 
 /// A line.
 pub enum Line<'a> {
@@ -77,7 +79,7 @@ impl ExportReader {
             Some(Special::Header(header)) => {
                 Err(self.wrong(&format!("format {} is newer than this program, which reads {VERSION}", header.format)))
             }
-            _ => Err(self.wrong("no header: this is no export of a message store")),
+            _ => Err(self.wrong(NO_HEADER)),
         }
     }
 
@@ -141,8 +143,13 @@ impl ExportReader {
     /// Reads a line into the buffer; that of the header is hashed at once.
     fn text(&mut self) -> Result<Option<&str>, Failure> {
         self.buffer.clear();
-        match self.lines.read_until(b'\n', &mut self.buffer) {
+        let longest = if self.number == 0 { MAX_HEADER } else { MAX_LINE };
+        match (&mut self.lines).take(longest).read_until(b'\n', &mut self.buffer) {
             Ok(0) => return Ok(None),
+            Ok(length) if length as u64 == longest && !self.buffer.ends_with(b"\n") => {
+                self.number += 1;
+                return Err(self.wrong(if self.number == 1 { NO_HEADER } else { "too long" }));
+            }
             // A compressed file that was torn is reported by the decoder.
             Ok(_) if !self.buffer.ends_with(b"\n") => return Err(self.torn()),
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Err(self.torn()),

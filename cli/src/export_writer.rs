@@ -1,14 +1,16 @@
 //! An export as it is written.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, BufReader, Seek, SeekFrom, Write};
+use std::io::{self, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use xxhash_rust::xxh3::Xxh3;
 
 use crate::compression::Compression;
+use crate::failure::Failure;
 use crate::format::{Footer, Header, Special, digest};
 use crate::message::{ConsumerPosition, Head, Message};
+use crate::torn_export::Torn;
 
 /// About how long a frame is before it is compressed and written.
 const FRAME: usize = 1 << 20;
@@ -16,7 +18,8 @@ const FRAME: usize = 1 << 20;
 /// Where an export has got to.
 #[derive(Clone, Default)]
 pub struct Progress {
-    hash: Xxh3,
+    /// Of what has been written.
+    pub hash: Xxh3,
     /// What has been counted so far; its digest is empty.
     pub counts: Counts,
     /// The last message.
@@ -42,29 +45,21 @@ pub struct ExportWriter {
     frame: String,
     /// What is in the lines handed over so far.
     pub progress: Progress,
-}
-
-/// What is in a file already.
-pub enum Found {
-    /// Nothing that could be gone on with.
-    Nothing,
-    /// A whole export.
-    Whole,
-    /// The beginning of one, up to a message.
-    Torn(Box<(Header, Progress, u64)>),
-    /// Something else.
-    Foreign,
+    /// The last message that the file has for certain.
+    written: Option<i64>,
 }
 
 impl ExportWriter {
-    /// Begins on standard output.
-    pub fn to_stdout(compression: Compression) -> Self {
-        Self::new(Box::new(io::stdout()), None, compression, Progress::default())
+    /// Begins on what is written once and from the beginning to the end: standard output, a pipe, a device.
+    pub fn to_stream(sink: Box<dyn Write>, compression: Compression) -> Self {
+        Self::new(sink, None, compression, Progress::default())
     }
 
-    /// Begins a file, or goes on in it after `length` bytes.
-    pub fn to_file(path: &Path, compression: Compression, from: Option<(Progress, u64)>) -> io::Result<Self> {
-        let (progress, length) = from.unwrap_or_default();
+    /// Begins a file, or goes on in a torn one as that is compressed.
+    pub fn to_file(path: &Path, compression: Option<Compression>, torn: Option<Torn>) -> io::Result<Self> {
+        let begun = || (Progress::default(), 0, compression.unwrap_or_else(|| Compression::of_name(path)));
+        let (progress, length, compression) =
+            torn.map_or_else(begun, |torn| (torn.progress, torn.length, torn.compression));
         let mut file = OpenOptions::new().write(true).create(true).truncate(false).open(path)?;
         file.set_len(length)?;
         file.seek(SeekFrom::Start(length))?;
@@ -72,13 +67,15 @@ impl ExportWriter {
     }
 
     fn new(sink: Box<dyn Write>, file: Option<File>, compression: Compression, progress: Progress) -> Self {
-        Self { sink, file, compression, frame: String::with_capacity(FRAME + FRAME / 4), progress }
+        let written = progress.last.as_ref().map(|last| last.0);
+        Self { sink, file, compression, frame: String::with_capacity(FRAME + FRAME / 4), progress, written }
     }
 
-    /// Writes the first line.
+    /// Writes the first line, in a frame of its own, so that a torn file shows what it is.
     pub fn header(&mut self, header: Header) -> io::Result<()> {
         self.frame.push_str(&Special::Header(header).line());
-        self.end_line()
+        self.frame.push('\n');
+        self.flush()
     }
 
     /// Writes the version of a stream.
@@ -103,7 +100,7 @@ impl ExportWriter {
     }
 
     /// Writes the rest and makes it durable.
-    pub fn finish(mut self, positions: Vec<ConsumerPosition>) -> io::Result<Progress> {
+    pub fn finish(&mut self, positions: Vec<ConsumerPosition>) -> io::Result<()> {
         // In a frame of their own, so that a torn file ends with messages.
         self.flush()?;
         for position in positions {
@@ -122,7 +119,7 @@ impl ExportWriter {
         if let Some(file) = &self.file {
             file.sync_all()?;
         }
-        Ok(self.progress)
+        Ok(())
     }
 
     /// Writes what has been handed over.
@@ -136,82 +133,28 @@ impl ExportWriter {
             }
             self.frame.clear();
         }
-        self.sink.flush()
+        self.sink.flush()?;
+        self.written = self.progress.last.as_ref().map(|last| last.0);
+        Ok(())
+    }
+
+    /// The error of a write, with what is in the file all the same.
+    pub fn failed(&self, name: &str, error: &io::Error) -> Failure {
+        Failure::Target(format!("{name}: {error}{}", self.kept()))
+    }
+
+    /// What is in the file when it ends early, in words that follow its name.
+    pub fn kept(&self) -> String {
+        match self.written.filter(|_| self.file.is_some()) {
+            Some(last) => {
+                format!("; it has everything up to global position {last}, and the same command goes on from there")
+            }
+            None => String::new(),
+        }
     }
 
     fn end_line(&mut self) -> io::Result<()> {
         self.frame.push('\n');
         if self.frame.len() >= FRAME { self.flush() } else { Ok(()) }
     }
-}
-
-/// Looks at what is in a file.
-pub fn look(path: &Path) -> io::Result<Found> {
-    let mut reader = BufReader::with_capacity(1 << 16, File::open(path)?);
-    let compression = Compression::of_content(&mut reader)?;
-    let (mut progress, mut header, mut length) = (Progress::default(), None, 0);
-    while let Some((frame, is_whole)) = compression.next_frame(&mut reader)? {
-        if !is_whole {
-            let begun = b"{\"kind\":\"header\"";
-            let is_begun = header.is_some() || frame.starts_with(begun) || begun.starts_with(&frame);
-            if !is_begun {
-                return Ok(Found::Foreign);
-            }
-            break;
-        }
-        let before = progress.clone();
-        match read_frame(&frame, &mut progress, &mut header) {
-            Content::Messages => length = reader.stream_position()?,
-            Content::End => return Ok(Found::Whole),
-            Content::Rest => {
-                progress = before;
-                break;
-            }
-            Content::Foreign if header.is_none() => return Ok(Found::Foreign),
-            Content::Foreign => {
-                progress = before;
-                break;
-            }
-        }
-    }
-    Ok(match header {
-        // Without a message heads may be missing: it is begun anew.
-        Some(_) if progress.last.is_none() => Found::Nothing,
-        None => Found::Nothing,
-        Some(header) => Found::Torn(Box::new((header, progress, length))),
-    })
-}
-
-enum Content {
-    Messages,
-    Rest,
-    End,
-    Foreign,
-}
-
-fn read_frame(frame: &[u8], progress: &mut Progress, header: &mut Option<Header>) -> Content {
-    let Ok(text) = std::str::from_utf8(frame) else { return Content::Foreign };
-    let mut rest = false;
-    for line in text.lines() {
-        match Special::read(line) {
-            Ok(Some(Special::Header(found))) if header.is_none() => *header = Some(found),
-            _ if header.is_none() => return Content::Foreign,
-            Ok(Some(Special::Head(_))) => progress.counts.heads += 1,
-            Ok(Some(Special::ConsumerPosition(_))) => rest = true,
-            Ok(Some(Special::Footer(_))) => return Content::End,
-            Ok(None) => match Message::read_json(line) {
-                Ok(message) => {
-                    progress.counts.messages += 1;
-                    progress.last = Some((message.global_position, message.id));
-                }
-                Err(_) => return Content::Foreign,
-            },
-            Ok(Some(Special::Header(_))) | Err(_) => return Content::Foreign,
-        }
-    }
-    if rest {
-        return Content::Rest;
-    }
-    progress.hash.update(frame);
-    Content::Messages
 }

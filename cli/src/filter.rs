@@ -5,6 +5,7 @@ use message_store_core::time;
 use serde::{Deserialize, Serialize};
 
 use crate::message::Message;
+use crate::store::quoted;
 
 /// Which messages are moved: all those for which everything given holds.
 #[derive(Args, Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,7 +61,7 @@ impl Filter {
     pub fn sql(&self, category: &str, time: impl Fn(i64) -> String) -> String {
         let mut terms = vec![format!("global_position >= {}", self.first())];
         terms.extend(self.to.map(|to| format!("global_position <= {to}")));
-        terms.extend(self.category.as_ref().map(|name| format!("{category} = '{}'", name.replace('\'', "''"))));
+        terms.extend(self.category.as_ref().map(|name| format!("{category} = {}", quoted(name))));
         terms.extend(self.since.map(|since| format!("time >= {}", time(since))));
         terms.extend(self.until.map(|until| format!("time < {}", time(until))));
         terms.join(" AND ")

@@ -8,6 +8,12 @@ use crate::message::{ConsumerPosition, Head};
 /// The version of the format that is written, and the highest that is read.
 pub const VERSION: u32 = 1;
 
+/// No header is longer than this, in bytes.
+pub const MAX_HEADER: u64 = 1 << 16;
+
+/// No line is, in bytes: neither engine takes more at once.
+pub const MAX_LINE: u64 = 1 << 30;
+
 /// The first line.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Header {

@@ -10,13 +10,16 @@ mod export_writer;
 mod failure;
 mod filter;
 mod format;
+mod ids;
 mod interrupt;
 mod loader;
 mod location;
 mod message;
 mod pages;
 mod progress;
+mod standing;
 mod store;
+mod torn_export;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -48,16 +51,16 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
     interrupt::watch().of_source()?;
     let Output { json, quiet } = arguments.output;
     let result = match arguments.command {
-        Command::Export { source, file, compress, force, filter } => {
-            command::export::run(&source, &file, compress, force, &filter, quiet)?
+        Command::Export { source, file, compress, force, reading } => {
+            command::export::run(&source, &file, compress, force, &reading, quiet)?
         }
-        Command::Import { file, target, create_namespace, partial } => {
-            command::import::run(&file, &target, create_namespace, partial, quiet)?
+        Command::Import { file, target, partial, loading } => {
+            command::import::run(&file, &target, partial, loading, quiet)?
         }
-        Command::Copy { source, target, create_namespace, filter } => {
-            command::copy::run(&source, &target, create_namespace, &filter, quiet)?
+        Command::Copy { source, target, loading, reading } => {
+            command::copy::run(&source, &target, &reading, loading, quiet)?
         }
-        Command::Verify { a, b, filter } => command::verify::run(&a, &b, &filter, quiet)?,
+        Command::Verify { a, b, reading } => command::verify::run(&a, &b, &reading, quiet)?,
         Command::Namespaces { store } => command::namespaces::run(&store)?,
         Command::Stats { store, prometheus } => command::stats::run(&store, prometheus)?,
         Command::Tail(tail) => return command::tail::run(&tail, json),

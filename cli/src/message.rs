@@ -133,6 +133,14 @@ pub struct ConsumerPosition {
     pub time: String,
 }
 
+impl ConsumerPosition {
+    /// The same where nothing is from this global position on: the consumer is to be given what comes there.
+    pub fn before(mut self, next: i64) -> Self {
+        self.position = self.position.min(next - 1);
+        self
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,7 +3,9 @@
 mod message_db;
 mod postgres;
 mod postgres_rows;
+mod postgres_tables;
 mod sqlite;
+mod writers;
 
 use std::time::Duration;
 
@@ -29,6 +31,23 @@ pub enum Use {
     Create,
 }
 
+/// How a read waits for those who are writing.
+#[derive(Debug, Clone, Copy)]
+pub struct Patience {
+    /// At the most so long.
+    pub at_most: Duration,
+    /// Whether nothing is said meanwhile.
+    pub is_quiet: bool,
+}
+
+impl Patience {
+    fn say(self, what: &str) {
+        if !self.is_quiet {
+            eprintln!("message-store: {what}");
+        }
+    }
+}
+
 /// What `tail` follows.
 #[derive(Debug, Clone)]
 pub enum Followed {
@@ -38,6 +57,40 @@ pub enum Followed {
     Category(String, Option<(i64, i64)>),
     /// A stream; its positions are the stream's own.
     Stream(String),
+}
+
+/// A part of a store by global position.
+#[derive(Debug, Clone)]
+pub struct Part {
+    /// From this one on.
+    pub from: i64,
+    /// Below this one.
+    pub before: i64,
+    /// Of one category.
+    pub category: Option<String>,
+    /// Which end is read first.
+    pub newest_first: bool,
+    /// So many messages at the most.
+    pub limit: i64,
+}
+
+impl Part {
+    /// The same in SQL; `category` is the engine's expression for a stream's category.
+    fn sql(&self, id: &str, messages: &str, category: &str) -> String {
+        let Self { from, before, newest_first, limit, .. } = self;
+        let of_category =
+            self.category.as_ref().map_or(String::new(), |name| format!(" AND {category} = {}", quoted(name)));
+        let order = if *newest_first { "DESC" } else { "ASC" };
+        format!(
+            "SELECT global_position, {id} FROM {messages} WHERE global_position >= {from} AND global_position < {before}\
+             {of_category} ORDER BY global_position {order} LIMIT {limit}"
+        )
+    }
+}
+
+/// A literal in SQL.
+pub fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
 }
 
 /// A namespace as `list_namespaces` has it.
@@ -86,8 +139,20 @@ pub trait Store: Send {
     /// The global position that will be given out next.
     fn next_global_position(&mut self) -> Result<i64>;
 
+    /// The same, once whatever is below it can be read or will never be there. Where messages are committed in another
+    /// order than they take their positions in, this waits for those who are writing.
+    fn settle(&mut self, _: Patience) -> Result<i64> {
+        self.next_global_position()
+    }
+
+    /// Global positions and ids of messages.
+    fn ids(&mut self, part: &Part) -> Result<Vec<(i64, String)>>;
+
     /// Global position and id of the last message.
-    fn last(&mut self) -> Result<Option<(i64, String)>>;
+    fn last(&mut self) -> Result<Option<(i64, String)>> {
+        let part = Part { from: 1, before: i64::MAX, category: None, newest_first: true, limit: 1 };
+        Ok(self.ids(&part)?.pop())
+    }
 
     /// The messages from a global position on, in global order, none of which a later one can precede: `limit` of them,
     /// or fewer when they are large. Empty only when there are none.
@@ -99,16 +164,20 @@ pub trait Store: Send {
     /// Where the consumers are, of one category or all, by category and consumer in byte order.
     fn consumer_positions(&mut self, category: Option<&str>) -> Result<Vec<ConsumerPosition>>;
 
+    /// Removes the messages of these streams up to these positions, in one transaction: how many.
+    fn remove(&mut self, heads: &[Head]) -> Result<u64>;
+
     /// Sets the versions of streams that the store has not, in one transaction: how many it has a place for.
     fn put_heads(&mut self, heads: &[Head]) -> Result<usize>;
 
-    /// Lets global positions be used that were given out after that of the last message, and never seen.
-    fn reopen_after(&mut self, last: i64) -> Result<()>;
+    /// Whether a stream had a message at this position that is gone.
+    fn has_lost(&mut self, stream_name: &str, position: i64) -> Result<bool>;
 
-    /// Adds messages, all or none.
-    fn import(&mut self, batch: &Batch) -> Result<()>;
+    /// Adds messages, all or none. With `reopened`, which is the global position of the last message, they may take global
+    /// positions that were given out after it and never seen; where somebody may have seen them nothing is done.
+    fn import(&mut self, batch: &Batch, reopened: Option<i64>) -> Result<()>;
 
-    /// Sets where the consumers are, in one transaction: how many the store has a place for.
+    /// Sets where the consumers are, unless they are further, in one transaction: how many the store has a place for.
     fn put_consumer_positions(&mut self, positions: &[ConsumerPosition]) -> Result<usize>;
 
     /// Moves the next global position up to this one.
@@ -125,6 +194,11 @@ pub trait Store: Send {
 
     /// The first position of what is followed that has no message yet.
     fn end_of(&mut self, what: &Followed) -> Result<i64>;
+
+    /// Where the messages begin that are committed from now on: positions may have been given out before.
+    fn begin(&mut self, what: &Followed) -> Result<i64> {
+        self.end_of(what)
+    }
 
     /// Waits until there may be more, at the most this long: whether there may be.
     fn wait(&mut self, at_most: Duration) -> Result<bool>;
@@ -144,3 +218,14 @@ pub fn open(location: &Location, purpose: Use) -> Result<Box<dyn Store>> {
     };
     opened.map_err(|error| format!("{location}: {error}"))
 }
+
+/// Why global positions are not taken a second time.
+fn passed(last: i64, by: &str) -> String {
+    format!("global positions after {last} were given out here before, and {by}: they are not given out again")
+}
+
+/// A consumer has got to one of them.
+const BY_CONSUMER: &str = "a consumer has recorded one of them";
+
+/// One of them may have been the last message of a stream that was removed.
+const BY_REMOVAL: &str = "streams were removed here, whose messages may have had them";

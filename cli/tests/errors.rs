@@ -243,3 +243,79 @@ fn a_password_comes_from_the_environment_or_a_file_of_ones_own() {
     fs::write(&hba, before).expect("written");
     session.ok("SELECT pg_reload_conf()");
 }
+
+/// The program where no process may have more than 256 MiB, so that nothing here takes the machine's memory.
+fn limited(arguments: &[&str]) -> common::Ended {
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", r#"ulimit -v 262144; exec "$@""#, "sh", env!("CARGO_BIN_EXE_message-store")]);
+    ended({
+        command.args(arguments);
+        command
+    })
+}
+
+#[test]
+fn a_device_is_written_to_and_not_looked_into() {
+    let store = Store::fresh(Target::Ours);
+    seed(&store, 60);
+    let source = url(&store, "message_store");
+    let full = limited(&["export", &source, "/dev/full"]);
+    assert_eq!(full.code, Some(4), "{full:?}");
+    assert_eq!(full.err, "message-store: /dev/full: No space left on device (os error 28)\n");
+    let null = limited(&["export", &source, "/dev/null"]);
+    assert_eq!(null.code, Some(0), "{null:?}");
+    // A pipe with a name.
+    let folder = tempfile::tempdir().expect("a folder");
+    let pipe = folder.path().join("pipe").display().to_string();
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().expect("mkfifo").success());
+    let reader =
+        std::process::Command::new("cat").arg(&pipe).stdout(std::process::Stdio::piped()).spawn().expect("cat");
+    assert_eq!(limited(&["export", &source, &pipe]).code, Some(0));
+    let text = String::from_utf8(reader.wait_with_output().expect("cat").stdout).expect("UTF-8");
+    assert_eq!(text.lines().count(), 62);
+}
+
+#[test]
+fn a_first_line_without_an_end_is_no_header() {
+    let store = Store::fresh(Target::Ours);
+    seed(&store, 60);
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name);
+    let target = file_url(&path("target.db"));
+    let endless = limited(&["import", "/dev/zero", &target, "--partial"]);
+    assert_eq!(endless.code, Some(3), "{endless:?}");
+    assert!(endless.err.contains("/dev/zero: line 1: no header"), "{endless:?}");
+    // Two gigabytes of nothing, as they are and in a hundred members of a gzip.
+    let nothing = path("nothing");
+    fs::File::create(&nothing).and_then(|file| file.set_len(2 << 30)).expect("a sparse file");
+    let bomb = path("bomb.gz").display().to_string();
+    let mut gzip = std::process::Command::new("sh");
+    gzip.args(["-c", r#"head -c 20M "$1" | gzip -1"#, "sh", &nothing.display().to_string()]);
+    fs::write(&bomb, gzip.output().expect("gzip").stdout.repeat(100)).expect("written");
+    let source = url(&store, "message_store");
+    for file in [&nothing.display().to_string(), &bomb] {
+        let ended = limited(&["export", &source, file]);
+        assert_eq!(ended.code, Some(2), "{ended:?}");
+        assert!(ended.err.contains("is there and no export"), "{ended:?}");
+        let ended = limited(&["import", file, &target]);
+        assert_eq!(ended.code, Some(3), "{ended:?}");
+        assert!(ended.err.contains("line 1: no header"), "{ended:?}");
+    }
+    assert!(!path("target.db").exists());
+}
+
+#[test]
+fn a_damaged_file_that_is_no_export_is_left_alone() {
+    let store = Store::fresh(Target::Ours);
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("somebody's.gz");
+    let name = file.display().to_string();
+    for content in [
+        b"\x1f\x8b and then something else, which is no gzip".to_vec(),
+        [b"\x28\xb5\x2f\xfd".as_slice(), &[7; 5000]].concat(),
+    ] {
+        fs::write(&file, &content).expect("written");
+        fails(2, "is there and no export", &["export", &url(&store, "message_store"), &name]);
+        assert_eq!(fs::read(&file).expect("the file"), content);
+    }
+}

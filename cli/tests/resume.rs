@@ -201,3 +201,57 @@ fn an_interrupt_ends_it_after_the_batch() {
     assert_eq!(again.code, Some(0), "{again:?}");
     assert_eq!(file_digest(&target), schema_digest(&store, "message_store"));
 }
+
+#[test]
+fn a_torn_export_goes_on_as_it_is_compressed() {
+    let store = Store::fresh(Target::Ours);
+    seed(&store, 8000);
+    let source = url(&store, "message_store");
+    let folder = tempfile::tempdir().expect("a folder");
+    let whole = folder.path().join("whole.jsonl");
+    ok(&["export", &source, &whole.display().to_string()]);
+    let torn = folder.path().join("torn");
+    let name = torn.display().to_string();
+    for compression in ["gzip", "zstd"] {
+        ok(&["export", &source, &name, "--compress", compression, "--force"]);
+        let bytes = fs::read(&torn).expect("the file");
+        fs::write(&torn, &bytes[..bytes.len() - 300]).expect("written");
+        fails(2, "compressed in another way", &["export", &source, &name, "--compress", "none"]);
+        ok(&["export", &source, &name]);
+        let target = folder.path().join(format!("{compression}.db"));
+        ok(&["import", &name, &file_url(&target)]);
+        assert_eq!(file_digest(&target), schema_digest(&store, "message_store"), "{compression}");
+        if compression == "gzip" {
+            let [torn, whole] = [&torn, &whole].map(|file| lines(folder.path(), file));
+            assert!(torn.len() == whole.len() && torn[..8000] == whole[..8000]);
+        }
+    }
+}
+
+#[test]
+fn a_full_disk_is_said_and_gone_on_after() {
+    let store = Store::fresh(Target::Ours);
+    seed(&store, 20_000);
+    let source = url(&store, "message_store");
+    let folder = tempfile::tempdir().expect("a folder");
+    for ending in ["jsonl", "jsonl.gz"] {
+        let name = folder.path().join(format!("e.{ending}")).display().to_string();
+        // No file may be longer than so many blocks of 512 bytes.
+        let blocks = if ending == "jsonl" { "6000" } else { "800" };
+        let script = r#"trap '' XFSZ; ulimit -f "$1"; shift; exec "$@""#;
+        let program = env!("CARGO_BIN_EXE_message-store");
+        let mut limited = std::process::Command::new("sh");
+        limited.args(["-c", script, "sh", blocks, program, "export", &source, &name, "-q"]);
+        let ended = ended(limited);
+        assert_eq!(ended.code, Some(4), "{ended:?}");
+        let said =
+            format!("message-store: {name}: File too large (os error 27); it has everything up to global position ");
+        assert!(ended.err.starts_with(&said), "{ended:?}");
+        assert!(ended.err.ends_with(", and the same command goes on from there\n"), "{ended:?}");
+        let said = ok(&["export", &source, &name, "--json"]);
+        assert!(!said.contains("\"resumed_after\":null"), "{said}");
+        let target = folder.path().join(format!("{ending}.db"));
+        ok(&["import", &name, &file_url(&target)]);
+        assert_eq!(file_digest(&target), schema_digest(&store, "message_store"), "{ending}");
+    }
+}

@@ -190,3 +190,65 @@ fn namespaces_and_completion() {
     }
     fails(3, "Message DB has no namespaces", &["namespaces", &message_db_url(&Store::fresh(Target::Genuine))]);
 }
+
+#[test]
+fn what_was_begun_before_and_is_committed_after_the_start_is_printed() {
+    for target in Target::BOTH {
+        let store = Store::fresh(target);
+        let mut session = store.superuser();
+        let write =
+            |stream: &str| format!("SELECT write_message(gen_random_uuid()::varchar, '{stream}', 'Opened', '{{}}')");
+        for stream in ["account-1", "order-1"] {
+            session.ok(&write(stream));
+        }
+        let source = if target == Target::Ours { url(&store, "message_store") } else { message_db_url(&store) };
+        let mut open = store.superuser();
+        open.ok("BEGIN");
+        open.ok(&write("account-2"));
+        session.ok(&write("order-2"));
+        let mut followings = [&[][..], &["--category", "account"], &["--stream", "account-2"]]
+            .map(|what| Following::start(&[&["tail", &source, "--interval", "100"], what].concat()));
+        let begun = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'message-store' AND state = 'idle' \
+                     AND datname = current_database() AND query ~ 'get_(all|category|stream)_messages|messages WHERE|pg_locks'";
+        while session.number(begun) < 3 {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        std::thread::sleep(Duration::from_millis(500));
+        session.ok(&write("order-3"));
+        open.ok("COMMIT");
+        for (following, is_all) in followings.iter_mut().zip([true, false, false]) {
+            assert!(following.line().starts_with("3  "), "{target}");
+            if is_all {
+                let mut line = following.line();
+                // What was committed after the open transaction had begun, and before the start, may come along.
+                if target == Target::Ours {
+                    assert!(line.contains("  order-2  "), "{line}");
+                    line = following.line();
+                }
+                assert!(line.contains("  order-3  "), "{target}: {line}");
+            }
+        }
+        for following in followings {
+            assert_eq!(following.interrupt(), Some(0));
+        }
+    }
+}
+
+#[test]
+fn message_db_s_messages_are_printed_in_order_and_none_is_passed_over() {
+    let store = Store::fresh(Target::Genuine);
+    let (mut session, mut open) = (store.superuser(), store.superuser());
+    let write =
+        |stream: &str| format!("SELECT write_message(gen_random_uuid()::varchar, '{stream}', 'Opened', '{{}}')");
+    let mut following = Following::start(&["tail", &message_db_url(&store), "--from", "1", "--interval", "50"]);
+    session.ok(&write("account-1"));
+    assert!(following.line().starts_with("1  "));
+    open.ok("BEGIN");
+    open.ok(&write("order-1"));
+    session.ok(&write("account-2"));
+    std::thread::sleep(Duration::from_millis(500));
+    open.ok("COMMIT");
+    assert!(following.line().starts_with("2  "));
+    assert!(following.line().starts_with("3  "));
+    assert_eq!(following.interrupt(), Some(0));
+}

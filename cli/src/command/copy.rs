@@ -2,10 +2,10 @@
 
 use serde_json::json;
 
-use super::{Report, steps};
+use super::{Report, settle, steps};
+use crate::arguments::Reading;
 use crate::failure::{Failure, Side};
-use crate::filter::Filter;
-use crate::loader::Loader;
+use crate::loader::{Done, Loader, Loading};
 use crate::location::Location;
 use crate::pages::Pages;
 use crate::progress::Progress;
@@ -15,15 +15,23 @@ use crate::store::{self, Use};
 pub fn run(
     source: &Location,
     target: &Location,
-    create: bool,
-    filter: &Filter,
+    reading: &Reading,
+    loading: Loading,
     quiet: bool,
 ) -> Result<Report, Failure> {
+    let filter = &reading.filter;
     let mut source = store::open(source, Use::Read).of_source()?;
-    let next = source.next_global_position().of_source()?;
-    let mut target = store::open(target, if create { Use::Create } else { Use::Write }).of_target()?;
-    let mut loader = Loader::new(target.as_mut(), filter)?;
+    let next = settle(source.as_mut(), reading.patience(quiet))?;
+    if loading.delete && (filter.from.is_some() || filter.has_times()) {
+        return Err(Failure::Usage(
+            "--delete takes no part of a store for all of it: not with --from or a time".to_owned(),
+        ));
+    }
+    let mut target = store::open(target, loading.purpose()).of_target()?;
+    let mut loader = Loader::new(target.as_mut(), next, loading)?;
+    let from = loader.meet(source.as_mut(), filter.category.as_deref())?;
     let mut pages = Pages::new(filter, next);
+    pages.go_on_from(from);
     let mut progress = Progress::new(steps(next - filter.first()), quiet);
     let mut failed = None;
     let read =
@@ -32,7 +40,6 @@ pub fn run(
         return Err(failure);
     }
     read.map_err(|error| lost(&error, &loader))?;
-    pages.go_on_from(loader.done.last_global_position);
     let mut line = String::new();
     pages.read_ahead(source.as_mut(), |message| {
         let message = message.or_else(|error| {
@@ -42,7 +49,7 @@ pub fn run(
         line.clear();
         message.write_json(&mut line);
         let before = loader.done.messages;
-        if loader.message(message.global_position, &message.id, &line)? {
+        if loader.message(&message, &line)? {
             progress.advance(loader.done.messages - before, steps(message.global_position - filter.first() + 1));
             loader.check_interrupt()?;
         }
@@ -50,7 +57,7 @@ pub fn run(
     })?;
     let positions = source.consumer_positions(filter.category.as_deref()).of_source()?;
     let next = filter.to.map_or(next, |to| next.min(to.saturating_add(1)));
-    loader.finish(&positions, next)?;
+    loader.finish(positions, next)?;
     progress.finish();
     Ok(report(&loader, &progress))
 }
@@ -63,8 +70,10 @@ fn lost(error: &str, loader: &Loader<'_>) -> Failure {
 pub fn report(loader: &Loader<'_>, progress: &Progress) -> Report {
     let done = &loader.done;
     let after = if done.skipped > 0 { " after those that were there" } else { "" };
+    let removed = if done.removed > 0 { format!(" and {} removed", done.removed) } else { String::new() };
+    let Done { messages, last_global_position, .. } = done;
     let mut text =
-        format!("{} messages imported{after}, up to global position {}", done.messages, done.last_global_position);
+        format!("{messages} messages imported{after}{removed}, up to global position {last_global_position}");
     for (count, what) in [
         (done.heads_not_kept, "versions of removed streams"),
         (done.consumer_positions_not_kept, "consumers' positions"),

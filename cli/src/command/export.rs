@@ -1,13 +1,16 @@
 //! `export`.
 
+use std::fs::{self, File};
+use std::io::{self, Write};
 use std::path::Path;
 
 use message_store_core::time;
 use serde_json::json;
 
-use super::{Report, steps};
+use super::{Report, settle, steps};
+use crate::arguments::Reading;
 use crate::compression::Compression;
-use crate::export_writer::{ExportWriter, Found, look};
+use crate::export_writer::ExportWriter;
 use crate::failure::{Failure, Side};
 use crate::filter::Filter;
 use crate::format::{Header, VERSION};
@@ -16,6 +19,7 @@ use crate::location::Location;
 use crate::pages::Pages;
 use crate::progress::Progress;
 use crate::store::{self, Store, Use};
+use crate::torn_export::{Found, Torn, look};
 
 /// Writes the messages of a store to a file.
 pub fn run(
@@ -23,57 +27,65 @@ pub fn run(
     file: &Path,
     compress: Option<Compression>,
     force: bool,
-    filter: &Filter,
+    reading: &Reading,
     quiet: bool,
 ) -> Result<Report, Failure> {
+    let filter = &reading.filter;
     let mut store = store::open(source, Use::Read).of_source()?;
-    let compression = compress.unwrap_or_else(|| Compression::of_name(file));
     let is_stdout = file == Path::new("-");
-    let torn = if is_stdout || force || !file.exists() { None } else { torn(file, store.as_ref(), filter)? };
-    let resumed_after = torn.as_ref().and_then(|(_, from)| from.0.last.clone());
-    let header = torn.as_ref().map_or_else(|| header(store.as_mut(), filter), |(header, _)| Ok(header.clone()))?;
-    let mut pages = Pages::new(filter, header.next_global_position);
-    let mut progress = Progress::new(steps(header.next_global_position - filter.first()), quiet);
+    let name = if is_stdout { "standard output".to_owned() } else { file.display().to_string() };
+    let is_stream = is_stdout || fs::metadata(file).is_ok_and(|metadata| !metadata.is_file());
+    let torn = if is_stream || force || !file.exists() { None } else { torn(file, store.as_ref(), filter)? };
+    if let (Some(torn), Some(compress)) = (&torn, compress)
+        && torn.compression != compress
+    {
+        let problem = format!("{name} is torn, and compressed in another way; go on without --compress, or --force");
+        return Err(Failure::Usage(problem));
+    }
+    let resumed_after = torn.as_ref().and_then(|torn| torn.progress.last.clone());
+    let header = match &torn {
+        Some(torn) => torn.header.clone(),
+        None => header(store.as_mut(), reading, quiet)?,
+    };
+    let next = header.next_global_position;
+    let mut pages = Pages::new(filter, next);
+    let mut progress = Progress::new(steps(next - filter.first()), quiet);
     if let Some((last, id)) = &resumed_after {
         pages.go_on_from(*last);
         let found = pages.next(store.as_mut()).of_source()?;
         if found.is_none_or(|message| message.global_position != *last || message.id != *id) {
-            let name = file.display();
             let problem = format!("{name}: its last message, {id} at global position {last}, is not in the store");
             return Err(Failure::Target(problem));
         }
         if !quiet {
-            eprintln!("{} is torn; going on after global position {last}", file.display());
+            eprintln!("{name} is torn; going on after global position {last}");
         }
     }
-    let mut writer = if is_stdout {
-        ExportWriter::to_stdout(compression)
-    } else {
-        let opened = ExportWriter::to_file(file, compression, torn.map(|(_, from)| from));
-        opened.map_err(|error| format!("{}: {error}", file.display())).of_target()?
-    };
+    let mut writer = if is_stream { stream(file, compress) } else { ExportWriter::to_file(file, compress, torn) }
+        .map_err(|error| format!("{name}: {error}"))
+        .of_target()?;
     if resumed_after.is_none() {
-        writer.header(header).of_target()?;
-        heads(store.as_mut(), filter, &mut writer)?;
+        writer.header(header).map_err(|error| writer.failed(&name, &error))?;
+        heads(store.as_mut(), filter, &mut writer, &name)?;
     }
     let before = writer.progress.counts.messages;
     let mut count = 0;
-    while let Some(message) = pages.next(store.as_mut()).map_err(|error| stopped(&mut writer, error, file))? {
-        writer.message(&message).of_target()?;
+    while let Some(message) = pages.next(store.as_mut()).map_err(|error| stopped(&mut writer, &error, &name))? {
+        writer.message(&message).map_err(|error| writer.failed(&name, &error))?;
         count += 1;
         if pages.is_at_end_of_page() {
             progress.advance(count, steps(message.global_position - filter.first() + 1));
             count = 0;
             if interrupt::requested() {
-                writer.flush().of_target()?;
-                let last = message.global_position;
-                let problem = format!("interrupted after global position {last}; the same command goes on from there");
-                return Err(Failure::Interrupted(problem));
+                writer.flush().map_err(|error| writer.failed(&name, &error))?;
+                return Err(Failure::Interrupted(format!("interrupted; {name} is torn{}", writer.kept())));
             }
         }
     }
     let positions = store.consumer_positions(filter.category.as_deref()).of_source()?;
-    let exported = writer.finish(positions).of_target()?;
+    let positions = positions.into_iter().map(|position| position.before(next)).collect();
+    writer.finish(positions).map_err(|error| writer.failed(&name, &error))?;
+    let exported = writer.progress;
     progress.finish();
     let counts = exported.counts;
     let last = exported.last.map_or(0, |last| last.0);
@@ -83,34 +95,35 @@ pub fn run(
         "seconds": progress.seconds(),
     });
     let text = format!("{} messages exported, up to global position {last}", counts.messages);
-    Ok(Report { json, text, is_to_stderr: true, is_stdout_taken: is_stdout })
+    Ok(Report { json, text, is_to_stderr: true, is_stdout_taken: is_stream })
 }
 
-fn heads(store: &mut dyn Store, filter: &Filter, writer: &mut ExportWriter) -> Result<(), Failure> {
+fn stream(file: &Path, compress: Option<Compression>) -> io::Result<ExportWriter> {
+    let sink: Box<dyn Write> =
+        if file == Path::new("-") { Box::new(io::stdout()) } else { Box::new(File::options().write(true).open(file)?) };
+    Ok(ExportWriter::to_stream(sink, compress.unwrap_or_else(|| Compression::of_name(file))))
+}
+
+fn heads(store: &mut dyn Store, filter: &Filter, writer: &mut ExportWriter, name: &str) -> Result<(), Failure> {
     let mut failed = None;
     let read = store.heads(filter, &mut |head| writer.head(head).map_err(|error| failed.insert(error).to_string()));
     match failed {
-        Some(error) => Err(Failure::Target(error.to_string())),
+        Some(error) => Err(writer.failed(name, &error)),
         None => read.of_source(),
     }
 }
 
 /// The source is lost: what was read is kept, and gone on with later.
-fn stopped(writer: &mut ExportWriter, error: String, file: &Path) -> Failure {
-    let flushed = writer.flush().is_ok();
-    match &writer.progress.last {
-        Some((last, _)) if flushed => {
-            let file = file.display();
-            Failure::Source(format!(
-                "{error}; {file} ends after global position {last}, and the same command goes on from there"
-            ))
-        }
-        _ => Failure::Source(error),
+fn stopped(writer: &mut ExportWriter, error: &str, name: &str) -> Failure {
+    match writer.flush() {
+        Ok(()) => Failure::Source(format!("{error}; {name} is torn{}", writer.kept())),
+        Err(also) => writer.failed(name, &also),
     }
 }
 
-fn header(store: &mut dyn Store, filter: &Filter) -> Result<Header, Failure> {
-    let next = store.next_global_position().of_source()?;
+fn header(store: &mut dyn Store, reading: &Reading, quiet: bool) -> Result<Header, Failure> {
+    let filter = &reading.filter;
+    let next = settle(store, reading.patience(quiet))?;
     Ok(Header {
         format: VERSION,
         store: store.kind().to_owned(),
@@ -122,9 +135,7 @@ fn header(store: &mut dyn Store, filter: &Filter) -> Result<Header, Failure> {
     })
 }
 
-type Torn = (Header, (crate::export_writer::Progress, u64));
-
-/// The header of a torn file, and how far it is whole; `None` to begin.
+/// The torn file, and how far it is whole; `None` to begin.
 fn torn(file: &Path, store: &dyn Store, filter: &Filter) -> Result<Option<Torn>, Failure> {
     let name = file.display();
     match look(file).map_err(|error| format!("{name}: {error}")).of_target()? {
@@ -132,12 +143,12 @@ fn torn(file: &Path, store: &dyn Store, filter: &Filter) -> Result<Option<Torn>,
         Found::Whole => Err(Failure::Usage(format!("{name} holds a whole export already; --force writes it anew"))),
         Found::Foreign => Err(Failure::Usage(format!("{name} is there and no export; --force replaces it"))),
         Found::Torn(torn) => {
-            let (header, progress, length) = *torn;
+            let header = &torn.header;
             if header.filter != *filter || header.namespace != store.namespace() || header.store != store.kind() {
                 let problem = format!("{name} is the beginning of another export; --force replaces it");
                 return Err(Failure::Usage(problem));
             }
-            Ok(Some((header, (progress, length))))
+            Ok(Some(*torn))
         }
     }
 }

@@ -8,28 +8,34 @@ use super::copy::report;
 use crate::export_reader::{ExportReader, Line};
 use crate::failure::{Failure, Side};
 use crate::format::Special;
-use crate::loader::Loader;
+use crate::loader::{Loader, Loading};
 use crate::location::Location;
 use crate::progress::Progress;
-use crate::store::{self, Use};
+use crate::store;
 
 /// Puts the messages of a file into a store.
-pub fn run(file: &Path, target: &Location, create: bool, partial: bool, quiet: bool) -> Result<Report, Failure> {
+pub fn run(file: &Path, target: &Location, partial: bool, loading: Loading, quiet: bool) -> Result<Report, Failure> {
     // Nothing of a torn file is imported; what comes by a pipe is seen only once.
     if !partial && file != Path::new("-") {
         ExportReader::open(file)?.check()?;
     }
     let mut reader = ExportReader::open(file)?;
     let header = reader.header()?;
-    let mut store = store::open(target, if create { Use::Create } else { Use::Write }).of_target()?;
-    let mut loader = Loader::new(store.as_mut(), &header.filter)?;
+    let filter = &header.filter;
+    if loading.delete && (filter.from.is_some() || filter.has_times()) {
+        return Err(Failure::Usage(format!("{}: --delete needs a file that begins with the store", file.display())));
+    }
+    let mut store = store::open(target, loading.purpose()).of_target()?;
+    // What the source has given out is not known where the filter has an end.
+    let end = if filter.to.is_some() { i64::MAX } else { header.next_global_position };
+    let mut loader = Loader::new(store.as_mut(), end, loading)?;
     let mut progress = Progress::new(reader.size, quiet);
     let (mut positions, mut is_whole) = (Vec::new(), false);
     while let Some(line) = next(&mut reader, &mut loader, partial)? {
         match line {
             Line::Message(message, text) => {
                 let before = loader.done.messages;
-                if loader.message(message.global_position, &message.id, text)? {
+                if loader.message(&message, text)? {
                     progress.advance(loader.done.messages - before, reader.bytes.load(Ordering::Relaxed));
                     loader.check_interrupt()?;
                 }
@@ -44,7 +50,8 @@ pub fn run(file: &Path, target: &Location, create: bool, partial: bool, quiet: b
         }
     }
     if is_whole || partial {
-        loader.finish(&positions, if is_whole { header.next_global_position } else { 0 })?;
+        let next = if is_whole { header.next_global_position } else { loader.done.last_global_position + 1 };
+        loader.finish(positions, next)?;
         progress.finish();
         return Ok(report(&loader, &progress));
     }

@@ -24,7 +24,11 @@ pub fn run(tail: &Tail, as_json: bool) -> Result<(), Failure> {
     let what = followed(tail);
     let mut store = open(&tail.store)?;
     let end = store.end_of(&what).of_source()?;
-    let mut next = tail.from.unwrap_or(end);
+    let mut next = match tail.from {
+        Some(from) => from,
+        None if tail.no_follow => end,
+        None => store.begin(&what).of_source()?,
+    };
     let mut left = tail.limit.unwrap_or(u64::MAX);
     let mut out = io::stdout().lock();
     while left > 0 && !interrupt::requested() {

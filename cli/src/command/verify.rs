@@ -6,7 +6,8 @@ use message_store_core::json as core_json;
 use serde_json::json;
 use xxhash_rust::xxh3::Xxh3;
 
-use super::{Report, steps};
+use super::{Report, settle, steps};
+use crate::arguments::Reading;
 use crate::failure::{Failure, Side};
 use crate::filter::Filter;
 use crate::interrupt;
@@ -17,10 +18,12 @@ use crate::progress::Progress;
 use crate::store::{self, Store, Use};
 
 /// Compares two stores and names the first difference.
-pub fn run(a: &Location, b: &Location, filter: &Filter, quiet: bool) -> Result<Report, Failure> {
+pub fn run(a: &Location, b: &Location, reading: &Reading, quiet: bool) -> Result<Report, Failure> {
+    let filter = &reading.filter;
     let mut first = store::open(a, Use::Read).of_source()?;
     let mut second = store::open(b, Use::Read).of_source()?;
-    let next = [first.next_global_position().of_source()?, second.next_global_position().of_source()?];
+    let patience = reading.patience(quiet);
+    let next = [settle(first.as_mut(), patience)?, settle(second.as_mut(), patience)?];
     let mut progress = Progress::new(steps(next[0] - filter.first()), quiet);
     let (mut pages_a, mut pages_b) = (Pages::new(filter, next[0]), Pages::new(filter, next[1]));
     let mut count: u64 = 0;
@@ -48,7 +51,7 @@ pub fn run(a: &Location, b: &Location, filter: &Filter, quiet: bool) -> Result<R
         }
     }
     check_heads(first.as_mut(), second.as_mut(), filter)?;
-    check_consumer_positions(first.as_mut(), second.as_mut(), filter)?;
+    check_consumer_positions([first.as_mut(), second.as_mut()], filter, next)?;
     if *filter == Filter::default() && next[0] != next[1] {
         return Err(Failure::Difference(format!("the next global position: {} and {}", next[0], next[1])));
     }
@@ -133,10 +136,15 @@ fn check_heads(first: &mut dyn Store, second: &mut dyn Store, filter: &Filter) -
     Err(Failure::Difference(format!("the version of a removed stream: {one} and {other}")))
 }
 
-fn check_consumer_positions(first: &mut dyn Store, second: &mut dyn Store, filter: &Filter) -> Result<(), Failure> {
-    let category = filter.category.as_deref();
-    let (one, other) =
-        (first.consumer_positions(category).of_source()?, second.consumer_positions(category).of_source()?);
+/// Beyond what is compared every consumer is at its end.
+fn check_consumer_positions(stores: [&mut dyn Store; 2], filter: &Filter, next: [i64; 2]) -> Result<(), Failure> {
+    let [first, second] = stores;
+    let end = |next: i64| filter.to.map_or(next, |to| next.min(to.saturating_add(1)));
+    let positions = |store: &mut dyn Store, next: i64| {
+        let positions = store.consumer_positions(filter.category.as_deref()).of_source()?;
+        Ok::<Vec<_>, Failure>(positions.into_iter().map(|position| position.before(end(next))).collect())
+    };
+    let (one, other) = (positions(first, next[0])?, positions(second, next[1])?);
     if one == other {
         return Ok(());
     }

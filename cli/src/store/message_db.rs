@@ -2,28 +2,19 @@
 
 use std::collections::BTreeMap;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use postgres::Client;
 
 use super::postgres_rows::{self, COLUMNS};
-use super::{Followed, Namespace, Result, Stats, Store, Use};
+use super::{Followed, Namespace, Part, Patience, Result, Stats, Store, Use, writers};
 use crate::batch::Batch;
 use crate::connection::{connect, reason};
 use crate::filter::Filter;
-use crate::interrupt;
 use crate::message::{ConsumerPosition, Head, Message};
-
-/// How long is waited for transactions that have drawn a global position and not ended.
-const SETTLE: Duration = Duration::from_secs(60);
 
 const NEXT: &str = "SELECT CASE WHEN is_called THEN last_value + 1 ELSE last_value END \
                     FROM message_store.messages_global_position_seq";
-
-/// Whoever inserts holds this lock before a position is drawn.
-const WRITERS: &str = "SELECT coalesce(array_agg(DISTINCT virtualtransaction), '{}') FROM pg_locks \
-                       WHERE relation = 'message_store.messages'::regclass AND mode = 'RowExclusiveLock' AND granted \
-                       AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
 
 /// The elements are checked as `import_messages` does: each position is the next one of its stream. A stream that is not
 /// there may begin anywhere, for Message DB has no place for the version of one that was removed.
@@ -43,6 +34,19 @@ const INSERT: &str = "INSERT INTO message_store.messages \
 pub struct MessageDb {
     client: Client,
     release: String,
+    /// Everything below this global position is committed or never will be.
+    settled: i64,
+    /// That will be so of this one when these transactions have ended.
+    settling: Option<(i64, Vec<String>)>,
+    /// Messages that are not followed, for they were there before.
+    seen: Vec<i64>,
+}
+
+/// So far back from the next global position a transaction that is open may have taken one.
+const LATE: i64 = 10_000;
+
+fn number(client: &mut Client, sql: &str) -> Result<i64> {
+    words(words(client.query_one(sql, &[]))?.try_get(0))
 }
 
 fn words<T>(result: std::result::Result<T, postgres::Error>) -> Result<T> {
@@ -53,7 +57,7 @@ impl MessageDb {
     /// Connects, and makes sure that there is a Message DB whose table this program knows.
     pub fn open(parameters: &BTreeMap<String, String>, purpose: Use) -> Result<Self> {
         let mut client = connect(parameters)?;
-        words(client.batch_execute("SET search_path = message_store, public"))?;
+        words(client.batch_execute("SET search_path = pg_catalog, message_store, public"))?;
         let sql = "SELECT message_store.message_store_version()";
         let row = client.query_one(sql, &[]).map_err(|error| format!("no Message DB here: {}", reason(&error)))?;
         let release = words(row.try_get(0))?;
@@ -64,15 +68,31 @@ impl MessageDb {
         if purpose != Use::Read {
             postgres_rows::become_importer(&mut client, "message_store")?;
         }
-        Ok(Self { client, release })
+        Ok(Self { client, release, settled: 1, settling: None, seen: Vec::new() })
     }
 
-    fn number(&mut self, sql: &str) -> Result<i64> {
-        words(words(self.client.query_one(sql, &[]))?.try_get(0))
-    }
-
-    fn writers(&mut self) -> Result<Vec<String>> {
-        words(words(self.client.query_one(WRITERS, &[]))?.try_get(0))
+    /// Looks how far everything is settled: up to the next global position when nobody writes, else up to the one of some
+    /// time ago, when those have ended who wrote then.
+    fn settle_on(&mut self) -> Result<i64> {
+        if let Some((next, mut open)) = self.settling.take() {
+            let now = writers::writers(&mut self.client, "message_store")?;
+            open.retain(|writer| now.contains(writer));
+            if open.is_empty() {
+                self.settled = next;
+            } else {
+                self.settling = Some((next, open));
+            }
+        }
+        if self.settling.is_none() {
+            let next = number(&mut self.client, NEXT)?;
+            let open = writers::writers(&mut self.client, "message_store")?;
+            if open.is_empty() {
+                self.settled = next;
+            } else {
+                self.settling = Some((next, open));
+            }
+        }
+        Ok(self.settled)
     }
 
     fn read(&mut self, sql: &str, values: &[&(dyn postgres::types::ToSql + Sync)]) -> Result<Vec<Message>> {
@@ -94,24 +114,17 @@ impl Store for MessageDb {
         "message_store"
     }
 
-    /// Waits for those who may still commit a message below it.
     fn next_global_position(&mut self) -> Result<i64> {
-        let next = self.number(NEXT)?;
-        let writers = self.writers()?;
-        let until = Instant::now() + SETTLE;
-        while self.writers()?.iter().any(|writer| writers.contains(writer)) {
-            if interrupt::requested() || Instant::now() > until {
-                return Err("a transaction that writes messages does not end; try again later".to_owned());
-            }
-            thread::sleep(Duration::from_millis(20));
-        }
-        Ok(next)
+        number(&mut self.client, NEXT)
     }
 
-    fn last(&mut self) -> Result<Option<(i64, String)>> {
-        let sql = "SELECT global_position, id::text FROM message_store.messages ORDER BY 1 DESC LIMIT 1";
-        let row = words(self.client.query_opt(sql, &[]))?;
-        row.map(|row| Ok((words(row.try_get(0))?, words(row.try_get(1))?))).transpose()
+    fn settle(&mut self, patience: Patience) -> Result<i64> {
+        writers::settle(&mut self.client, "message_store", |client| number(client, NEXT), patience)
+    }
+
+    fn ids(&mut self, part: &Part) -> Result<Vec<(i64, String)>> {
+        let sql = part.sql("id::text", "message_store.messages", "category(stream_name::varchar)");
+        postgres_rows::ids(&mut self.client, &sql)
     }
 
     fn page(&mut self, from: i64, category: Option<&str>, limit: i64) -> Result<Vec<Message>> {
@@ -138,16 +151,26 @@ impl Store for MessageDb {
         Ok(Vec::new())
     }
 
+    fn remove(&mut self, heads: &[Head]) -> Result<u64> {
+        let sql = "DELETE FROM message_store.messages m USING unnest($1::text[], $2::bigint[]) AS head (n, p) \
+                   WHERE m.stream_name = n AND m.position <= p";
+        let (names, positions) = postgres_rows::columns(heads);
+        words(self.client.execute(sql, &[&names, &positions]))
+    }
+
     fn put_heads(&mut self, _: &[Head]) -> Result<usize> {
         Ok(0)
     }
 
-    /// Plain inserts take any global position that is free.
-    fn reopen_after(&mut self, _: i64) -> Result<()> {
-        Ok(())
+    /// Of a stream that was removed whole nothing is known.
+    fn has_lost(&mut self, stream_name: &str, position: i64) -> Result<bool> {
+        let sql = "SELECT coalesce(max(position), -1) > $2 AND coalesce(bool_and(position <> $2), true) \
+                   FROM message_store.messages WHERE stream_name = $1 AND position >= $2";
+        words(words(self.client.query_one(sql, &[&stream_name, &position]))?.try_get(0))
     }
 
-    fn import(&mut self, batch: &Batch) -> Result<()> {
+    /// Plain inserts take any global position that is free.
+    fn import(&mut self, batch: &Batch, _: Option<i64>) -> Result<()> {
         let json = batch.json();
         let mut transaction = words(self.client.transaction())?;
         words(transaction.batch_execute("LOCK TABLE message_store.messages IN SHARE ROW EXCLUSIVE MODE"))?;
@@ -167,8 +190,8 @@ impl Store for MessageDb {
 
     fn advance_to(&mut self, next: i64) -> Result<()> {
         let sql = "SELECT setval('message_store.messages_global_position_seq', $1) \
-                   FROM message_store.messages_global_position_seq WHERE last_value < $1";
-        if next > self.number(NEXT)? {
+                   FROM message_store.messages_global_position_seq WHERE last_value < $1 OR NOT is_called";
+        if next > number(&mut self.client, NEXT)? {
             words(self.client.execute(sql, &[&(next - 1)]))?;
         }
         Ok(())
@@ -190,7 +213,15 @@ impl Store for MessageDb {
 
     fn followed(&mut self, what: &Followed, from: i64, limit: i64) -> Result<Vec<Message>> {
         match what {
-            Followed::All => self.page(from, None, limit),
+            Followed::All => {
+                let settled = self.settle_on()?;
+                let sql = format!(
+                    "SELECT {COLUMNS} FROM message_store.messages WHERE global_position >= $1 AND global_position < $3 \
+                     AND NOT global_position = ANY ($4) ORDER BY global_position LIMIT $2"
+                );
+                let seen = self.seen.clone();
+                self.read(&sql, &[&from, &limit, &settled, &seen])
+            }
             Followed::Category(category, group) => {
                 let sql = format!("SELECT {COLUMNS} FROM get_category_messages($1, $2, $3, NULL, $4, $5)");
                 let (member, size) = (group.map(|group| group.0), group.map(|group| group.1));
@@ -209,6 +240,25 @@ impl Store for MessageDb {
         };
         let row = words(self.client.query_one("SELECT coalesce(stream_version($1), -1) + 1", &[stream]))?;
         words(row.try_get(0))
+    }
+
+    /// The lock of a category keeps its messages in order. Where everything is followed, what has been taken is among the
+    /// last positions that have no message yet.
+    fn begin(&mut self, what: &Followed) -> Result<i64> {
+        let mut part = Part { from: 1, before: i64::MAX, category: None, newest_first: true, limit: 1 };
+        match what {
+            Followed::Stream(_) => self.end_of(what),
+            Followed::Category(category, _) => {
+                part.category = Some(category.clone());
+                Ok(self.ids(&part)?.first().map_or(1, |last| last.0 + 1))
+            }
+            Followed::All => {
+                part.from = (number(&mut self.client, NEXT)? - LATE).max(1);
+                part.limit = i64::MAX;
+                self.seen = self.ids(&part)?.into_iter().map(|id| id.0).collect();
+                Ok(part.from)
+            }
+        }
     }
 
     fn wait(&mut self, at_most: Duration) -> Result<bool> {

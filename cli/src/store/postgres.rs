@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use postgres::error::SqlState;
 use postgres::fallible_iterator::FallibleIterator;
+use postgres::types::ToSql;
 use postgres::{Client, Row, Statement};
 
 use super::postgres_rows::{self, COLUMNS};
-use super::{Followed, Namespace, Result, Stats, Store, Use};
+use super::postgres_tables::Tables;
+use super::{Followed, Namespace, Part, Patience, Result, Stats, Store, Use, writers};
 use crate::batch::Batch;
 use crate::connection::{connect, reason};
 use crate::filter::Filter;
@@ -21,8 +23,7 @@ pub struct PostgresStore {
     release: String,
     page: Statement,
     import: Statement,
-    heads: bool,
-    consumer_positions: bool,
+    tables: Tables,
     listens: bool,
 }
 
@@ -35,6 +36,8 @@ impl PostgresStore {
     /// Connects, and finds the namespace.
     pub fn open(parameters: &BTreeMap<String, String>, namespace: Option<&str>, purpose: Use) -> Result<Self> {
         let mut client = connect(parameters)?;
+        // What row security would hide is an error, as for pg_dump: a part is not taken for the whole.
+        words(client.batch_execute("SET search_path = pg_catalog, pg_temp; SET row_security = off"))?;
         let release = client.query_one("SELECT message_store.message_store_release()", &[]);
         let release = release.map_err(|error| match error.code() {
             Some(&(SqlState::UNDEFINED_FUNCTION | SqlState::INVALID_SCHEMA_NAME)) => {
@@ -57,26 +60,8 @@ impl PostgresStore {
         let page = words(client.prepare(&page))?;
         let import = words(client.prepare("SELECT message_store.import_messages($1::text::jsonb, $2)"))?;
         let release = words(release.try_get(0))?;
-        let mut store =
-            Self { client, namespace, release, page, import, heads: false, consumer_positions: false, listens: false };
-        store.heads = store.has_table("stream_heads")?;
-        store.consumer_positions = store.has_table("consumer_positions")?;
-        Ok(store)
-    }
-
-    /// The name of a table of the namespace, in SQL.
-    fn table(&self, name: &str) -> String {
-        format!("\"{}\".{name}", self.namespace)
-    }
-
-    fn has_table(&mut self, name: &str) -> Result<bool> {
-        let table = self.table(name);
-        let row = words(self.client.query_one("SELECT to_regclass($1) IS NOT NULL", &[&table]))?;
-        words(row.try_get(0))
-    }
-
-    fn sequence_sql(&self) -> String {
-        self.table("messages_global_position_seq")
+        let tables = Tables::find(&mut client, &namespace)?;
+        Ok(Self { client, namespace, release, page, import, tables, listens: false })
     }
 }
 
@@ -94,19 +79,16 @@ impl Store for PostgresStore {
     }
 
     fn next_global_position(&mut self) -> Result<i64> {
-        let sql =
-            format!("SELECT CASE WHEN is_called THEN last_value + 1 ELSE last_value END FROM {}", self.sequence_sql());
-        let row = words(self.client.query_one(&sql, &[]))?;
-        words(row.try_get(0))
+        self.tables.next_global_position(&mut self.client)
     }
 
-    fn last(&mut self) -> Result<Option<(i64, String)>> {
-        let sql = format!(
-            "SELECT global_position, id::text FROM {} ORDER BY global_position DESC LIMIT 1",
-            self.table("messages")
-        );
-        let row = words(self.client.query_opt(&sql, &[]))?;
-        row.map(|row| Ok((words(row.try_get(0))?, words(row.try_get(1))?))).transpose()
+    fn settle(&mut self, patience: Patience) -> Result<i64> {
+        let next = |client: &mut Client| self.tables.next_global_position(client);
+        writers::settle(&mut self.client, &self.namespace, next, patience)
+    }
+
+    fn ids(&mut self, part: &Part) -> Result<Vec<(i64, String)>> {
+        self.tables.ids(&mut self.client, part)
     }
 
     fn page(&mut self, from: i64, category: Option<&str>, limit: i64) -> Result<Vec<Message>> {
@@ -117,106 +99,56 @@ impl Store for PostgresStore {
     }
 
     fn heads(&mut self, filter: &Filter, each: &mut dyn FnMut(Head) -> Result<()>) -> Result<()> {
-        let messages = self.table("messages");
-        let condition = filter.sql("message_store.category(stream_name::varchar)", postgres_rows::time_literal);
-        let mut sql = format!(
-            "SELECT stream_name, min(position) - 1 AS position FROM {messages} WHERE {condition} \
-             GROUP BY stream_name HAVING min(position) > 0"
-        );
-        if self.heads {
-            let of_category = Filter { category: filter.category.clone(), ..Filter::default() };
-            let of_category = of_category
-                .sql("message_store.category(stream_name::varchar)", postgres_rows::time_literal)
-                .replacen("global_position >= 1", "true", 1);
-            sql = format!(
-                "{sql} UNION ALL SELECT stream_name, position FROM {} h WHERE {of_category} \
-                 AND NOT EXISTS (SELECT FROM {messages} m WHERE m.stream_name = h.stream_name)",
-                self.table("stream_heads")
-            );
-        }
-        let sql = format!("SELECT stream_name::text, position FROM ({sql}) s ORDER BY stream_name COLLATE \"C\"");
-        postgres_rows::heads(&mut self.client, &sql, each)
+        self.tables.heads(&mut self.client, filter, each)
     }
 
     fn consumer_positions(&mut self, category: Option<&str>) -> Result<Vec<ConsumerPosition>> {
-        if !self.consumer_positions {
+        if !self.tables.have_consumer_positions() {
             return Ok(Vec::new());
         }
-        let sql = format!(
-            "SELECT category::text, consumer::text, position, to_char(time, 'YYYY-MM-DD HH24:MI:SS.US') FROM {} \
-             WHERE $1::text IS NULL OR category = $1 ORDER BY category COLLATE \"C\", consumer COLLATE \"C\"",
-            self.table("consumer_positions")
-        );
-        let rows = words(self.client.query(&sql, &[&category]))?;
+        let sql = "SELECT category::text, consumer::text, position, to_char(time, 'YYYY-MM-DD HH24:MI:SS.US') \
+                   FROM message_store.consumer_positions($1, $2)";
+        let rows = words(self.client.query(sql, &[&category, &self.namespace]))?;
         rows.iter().map(|row| words(postgres_rows::consumer_position(row))).collect()
     }
 
+    /// Of streams that the function takes, which those without an id are not.
+    fn remove(&mut self, heads: &[Head]) -> Result<u64> {
+        let sql = "SELECT coalesce(sum(message_store.truncate_stream(n, p + 1, $3)), 0)::bigint \
+                   FROM unnest($1::varchar[], $2::bigint[]) AS head (n, p) WHERE NOT message_store.is_category(n)";
+        let (names, positions) = postgres_rows::columns(heads);
+        let row = words(self.client.query_one(sql, &[&names, &positions, &self.namespace]))?;
+        words(row.try_get::<_, i64>(0)).map(i64::unsigned_abs)
+    }
+
     fn put_heads(&mut self, heads: &[Head]) -> Result<usize> {
-        if !self.heads {
-            return Ok(0);
-        }
-        let names: Vec<&str> = heads.iter().map(|head| head.stream_name.as_str()).collect();
-        let positions: Vec<i64> = heads.iter().map(|head| head.position).collect();
-        let sql = format!(
-            "INSERT INTO {} AS h (stream_name, position) \
-             SELECT n, p FROM unnest($1::text[], $2::bigint[]) AS new (n, p) \
-             WHERE NOT EXISTS (SELECT FROM {} m WHERE m.stream_name = n) \
-             ON CONFLICT (stream_name) DO UPDATE SET position = greatest(h.position, excluded.position)",
-            self.table("stream_heads"),
-            self.table("messages")
-        );
-        words(self.client.execute(&sql, &[&names, &positions]))?;
-        Ok(heads.len())
+        self.tables.put_heads(&mut self.client, heads)
     }
 
-    fn reopen_after(&mut self, last: i64) -> Result<()> {
-        if self.next_global_position()? <= last + 1 {
-            return Ok(());
-        }
-        let (messages, sequence) = (self.table("messages"), self.sequence_sql());
-        let mut transaction = words(self.client.transaction())?;
-        // Who writes holds a lock on the table before drawing a position.
-        words(transaction.batch_execute(&format!("LOCK TABLE {messages} IN SHARE ROW EXCLUSIVE MODE")))?;
-        let sql = format!(
-            "SELECT setval('{sequence}', $1) FROM {sequence} WHERE last_value > $1 \
-             AND (SELECT max(global_position) FROM {messages}) = $1"
-        );
-        words(transaction.execute(&sql, &[&last]))?;
-        words(transaction.commit())
+    fn has_lost(&mut self, stream_name: &str, position: i64) -> Result<bool> {
+        let end = self.end_of(&Followed::Stream(stream_name.to_owned()))?;
+        if end <= position { Ok(false) } else { self.tables.has_lost(&mut self.client, stream_name, position) }
     }
 
-    fn import(&mut self, batch: &Batch) -> Result<()> {
-        words(self.client.execute(&self.import, &[&batch.json(), &self.namespace])).map(drop)
+    fn import(&mut self, batch: &Batch, reopened: Option<i64>) -> Result<()> {
+        match reopened {
+            None => words(self.client.execute(&self.import, &[&batch.json(), &self.namespace])).map(drop),
+            Some(last) => {
+                let values: &[&(dyn ToSql + Sync)] = &[&batch.json(), &self.namespace];
+                self.tables.import_after(&mut self.client, last, &self.import, values)
+            }
+        }
     }
 
     fn put_consumer_positions(&mut self, positions: &[ConsumerPosition]) -> Result<usize> {
-        if !self.consumer_positions {
-            return Ok(0);
-        }
-        let sql = format!(
-            "INSERT INTO {} (category, consumer, position, time) VALUES ($1, $2, $3, $4::text::timestamp) \
-             ON CONFLICT (category, consumer) DO UPDATE SET position = excluded.position, time = excluded.time",
-            self.table("consumer_positions")
-        );
-        let mut transaction = words(self.client.transaction())?;
-        for position in positions {
-            let ConsumerPosition { category, consumer, position, time } = position;
-            words(transaction.execute(&sql, &[category, consumer, position, time]))?;
-        }
-        words(transaction.commit())?;
-        Ok(positions.len())
+        self.tables.put_consumer_positions(&mut self.client, positions)
     }
 
     fn advance_to(&mut self, next: i64) -> Result<()> {
         if next <= self.next_global_position()? {
             return Ok(());
         }
-        let (messages, sequence) = (self.table("messages"), self.sequence_sql());
-        let mut transaction = words(self.client.transaction())?;
-        words(transaction.batch_execute(&format!("LOCK TABLE {messages} IN SHARE ROW EXCLUSIVE MODE")))?;
-        let sql = format!("SELECT setval('{sequence}', $1) FROM {sequence} WHERE last_value < $1");
-        words(transaction.execute(&sql, &[&(next - 1)]))?;
-        words(transaction.commit())
+        self.tables.advance_to(&mut self.client, next)
     }
 
     fn namespaces(&mut self) -> Result<Vec<Namespace>> {
@@ -274,6 +206,18 @@ impl Store for PostgresStore {
         let sql = "SELECT coalesce(message_store.stream_version($1, $2), -1) + 1";
         let row = words(self.client.query_one(sql, &[stream, &self.namespace]))?;
         words(row.try_get(0))
+    }
+
+    fn begin(&mut self, what: &Followed) -> Result<i64> {
+        let category = match what {
+            Followed::Stream(_) => return self.end_of(what),
+            _ if writers::is_standby(&mut self.client)? => return self.end_of(what),
+            Followed::Category(category, _) => Some(category.as_str()),
+            Followed::All => None,
+        };
+        let next = self.next_global_position()?;
+        let mark = writers::lowest_mark(&mut self.client, &self.namespace, category, next)?;
+        Ok(mark.map_or(next, |mark| mark.min(next)))
     }
 
     fn wait(&mut self, at_most: Duration) -> Result<bool> {

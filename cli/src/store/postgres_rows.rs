@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use postgres::fallible_iterator::FallibleIterator;
 use postgres::types::{FromSql, ToSql, Type};
-use postgres::{Client, Row, Statement};
+use postgres::{Client, GenericClient, Row, Statement};
 
 use super::{PAGE_BYTES, Result};
 use crate::connection::reason;
@@ -95,8 +95,15 @@ pub fn messages(client: &mut Client, statement: &Statement, values: &[&(dyn ToSq
     read(client).map_err(|error: postgres::Error| reason(&error))
 }
 
+/// The rows of a query for global position and id.
+pub fn ids(client: &mut impl GenericClient, sql: &str) -> Result<Vec<(i64, String)>> {
+    let rows = client.query(sql, &[]).map_err(|error| reason(&error))?;
+    let id = |row: &Row| Ok((row.try_get(0)?, row.try_get(1)?));
+    rows.iter().map(|row| id(row).map_err(|error: postgres::Error| reason(&error))).collect()
+}
+
 /// The heads of a query for stream name and position.
-pub fn heads(client: &mut Client, sql: &str, each: &mut dyn FnMut(Head) -> Result<()>) -> Result<()> {
+pub fn heads(client: &mut impl GenericClient, sql: &str, each: &mut dyn FnMut(Head) -> Result<()>) -> Result<()> {
     let no_values: [&(dyn ToSql + Sync); 0] = [];
     let mut rows = client.query_raw(sql, no_values).map_err(|error| reason(&error))?;
     while let Some(row) = rows.next().map_err(|error| reason(&error))? {
@@ -104,6 +111,11 @@ pub fn heads(client: &mut Client, sql: &str, each: &mut dyn FnMut(Head) -> Resul
         each(head().map_err(|error: postgres::Error| reason(&error))?)?;
     }
     Ok(())
+}
+
+/// The columns of heads, as parameters.
+pub fn columns(heads: &[Head]) -> (Vec<&str>, Vec<i64>) {
+    heads.iter().map(|head| (head.stream_name.as_str(), head.position)).unzip()
 }
 
 /// The consumer position of a row of category, consumer, position and the time's text.

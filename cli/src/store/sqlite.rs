@@ -5,10 +5,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use message_store_core::time;
-use message_store_sqlite::rusqlite::{self, Connection, OpenFlags, OptionalExtension, Params, Row, params};
+use message_store_sqlite::rusqlite::{self, Connection, OpenFlags, Params, Row, params};
 use serde::de::IgnoredAny;
 
-use super::{Followed, Namespace, PAGE_BYTES, Result, Stats, Store, Use};
+use super::{
+    BY_CONSUMER, BY_REMOVAL, Followed, Namespace, PAGE_BYTES, Part, Result, Stats, Store, Use, passed, quoted,
+};
 use crate::batch::Batch;
 use crate::filter::Filter;
 use crate::interrupt;
@@ -116,7 +118,21 @@ impl SqliteStore {
         Ok(done)
     }
 
-    fn set_last_position(&mut self, condition: &str, last: i64) -> Result<()> {
+    /// Queries for whether anybody may have seen a message after this global position, the last one.
+    fn seen_after(&self, last: i64) -> Result<Vec<(String, &'static str)>> {
+        let mut queries = Vec::new();
+        if let Some(table) = self.table("message_store_consumer_positions")? {
+            queries.push((format!("SELECT EXISTS (SELECT 1 FROM {table} WHERE position > {last})"), BY_CONSUMER));
+        }
+        if let Some(table) = self.table("message_store_stream_heads")? {
+            let has_messages = format!("SELECT 1 FROM {} AS m WHERE m.stream_name = h.stream_name", self.messages());
+            let sql = format!("SELECT EXISTS (SELECT 1 FROM {table} AS h WHERE NOT EXISTS ({has_messages}))");
+            queries.push((sql, BY_REMOVAL));
+        }
+        Ok(queries)
+    }
+
+    fn set_last_position(&mut self, last: i64) -> Result<()> {
         let schema = self.schema.clone();
         self.in_transaction(|connection| {
             connection.execute(
@@ -126,8 +142,7 @@ impl SqliteStore {
                 ),
                 [],
             )?;
-            let update =
-                format!("UPDATE {schema}.sqlite_sequence SET seq = ?1 WHERE name = 'messages' AND {condition}");
+            let update = format!("UPDATE {schema}.sqlite_sequence SET seq = ?1 WHERE name = 'messages' AND seq < ?1");
             connection.execute(&update, [last])
         })
         .map(drop)
@@ -182,9 +197,10 @@ impl Store for SqliteStore {
         self.value(&sql, [])
     }
 
-    fn last(&mut self) -> Result<Option<(i64, String)>> {
-        let sql = format!("SELECT global_position, id FROM {} ORDER BY 1 DESC LIMIT 1", self.messages());
-        words(self.connection.query_row(&sql, [], |row| Ok((row.get(0)?, row.get(1)?))).optional())
+    fn ids(&mut self, part: &Part) -> Result<Vec<(i64, String)>> {
+        let mut statement = words(self.connection.prepare(&part.sql("id", &self.messages(), CATEGORY)))?;
+        let rows = words(statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))))?;
+        rows.map(words).collect()
     }
 
     fn page(&mut self, from: i64, category: Option<&str>, limit: i64) -> Result<Vec<Message>> {
@@ -204,7 +220,7 @@ impl Store for SqliteStore {
         );
         if let Some(heads) = self.table("message_store_stream_heads")? {
             let of_category = match &filter.category {
-                Some(category) => format!("{CATEGORY} = '{}'", category.replace('\'', "''")),
+                Some(category) => format!("{CATEGORY} = {}", quoted(category)),
                 None => "true".to_owned(),
             };
             sql = format!(
@@ -231,6 +247,20 @@ impl Store for SqliteStore {
         rows.map(words).collect()
     }
 
+    /// Of streams that the function takes, which those without an id are not.
+    fn remove(&mut self, heads: &[Head]) -> Result<u64> {
+        let namespace = self.namespace.clone();
+        self.in_transaction(|connection| {
+            let mut statement = connection.prepare("SELECT truncate_stream(?1, ?2, ?3)")?;
+            let mut removed = 0;
+            for head in heads.iter().filter(|head| head.stream_name.contains('-')) {
+                let values = params![head.stream_name, head.position + 1, namespace];
+                removed += statement.query_row(values, |row| row.get::<_, i64>(0))?;
+            }
+            Ok(removed.unsigned_abs())
+        })
+    }
+
     fn put_heads(&mut self, heads: &[Head]) -> Result<usize> {
         let Some(table) = self.table("message_store_stream_heads")? else { return Ok(0) };
         let sql = format!(
@@ -248,21 +278,43 @@ impl Store for SqliteStore {
         })
     }
 
-    fn reopen_after(&mut self, last: i64) -> Result<()> {
-        let condition = format!("seq > ?1 AND ?1 = (SELECT max(global_position) FROM {})", self.messages());
-        self.set_last_position(&condition, last)
+    fn has_lost(&mut self, stream_name: &str, position: i64) -> Result<bool> {
+        let sql = format!(
+            "SELECT coalesce(stream_version(?1, ?3), -1) >= ?2 \
+             AND NOT EXISTS (SELECT 1 FROM {} WHERE stream_name = ?1 AND position = ?2)",
+            self.messages()
+        );
+        self.value(&sql, params![stream_name, position, self.namespace])
     }
 
-    fn import(&mut self, batch: &Batch) -> Result<()> {
-        let mut statement = words(self.connection.prepare("SELECT import_messages(?1, ?2)"))?;
-        words(statement.query_row(params![batch.json(), self.namespace], |_| Ok(())))
+    fn import(&mut self, batch: &Batch, reopened: Option<i64>) -> Result<()> {
+        let namespace = self.namespace.clone();
+        let import = |connection: &Connection| {
+            connection.query_row("SELECT import_messages(?1, ?2)", params![batch.json(), namespace], |_| Ok(()))
+        };
+        let Some(last) = reopened else { return words(import(&self.connection)) };
+        let (seen, schema, messages) = (self.seen_after(last)?, self.schema.clone(), self.messages());
+        self.in_transaction(|connection| {
+            for (sql, by) in &seen {
+                if connection.query_row(sql, [], |row| row.get(0))? {
+                    return Ok(Err(passed(last, by)));
+                }
+            }
+            let set = format!(
+                "UPDATE {schema}.sqlite_sequence SET seq = ?1 WHERE name = 'messages' \
+                 AND ?1 = (SELECT coalesce(max(global_position), 0) FROM {messages})"
+            );
+            connection.execute(&set, [last])?;
+            import(connection).map(Ok)
+        })?
     }
 
     fn put_consumer_positions(&mut self, positions: &[ConsumerPosition]) -> Result<usize> {
         let Some(table) = self.table("message_store_consumer_positions")? else { return Ok(0) };
         let sql = format!(
             "INSERT INTO {table} (category, consumer, position, time) VALUES (?1, ?2, ?3, ?4) \
-             ON CONFLICT (category, consumer) DO UPDATE SET position = excluded.position, time = excluded.time"
+             ON CONFLICT (category, consumer) DO UPDATE SET position = excluded.position, time = excluded.time \
+             WHERE position <= excluded.position"
         );
         self.in_transaction(|connection| {
             let mut statement = connection.prepare(&sql)?;
@@ -277,7 +329,7 @@ impl Store for SqliteStore {
         if next <= self.next_global_position()? {
             return Ok(());
         }
-        self.set_last_position("seq < ?1", next - 1)
+        self.set_last_position(next - 1)
     }
 
     fn namespaces(&mut self) -> Result<Vec<Namespace>> {

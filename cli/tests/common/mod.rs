@@ -6,7 +6,9 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use message_store_tests::{Store, dependencies, program};
+use message_store_sqlite::rusqlite::Connection;
+use message_store_tests::{Session, Store, Target, dependencies, program};
+use tempfile::TempDir;
 
 /// How the program ended.
 #[derive(Debug)]
@@ -142,4 +144,85 @@ pub fn file_digest(path: &Path) -> String {
 /// The Python that has the packages of `tests/setup.sh`.
 pub fn python() -> std::path::PathBuf {
     dependencies().join("python/bin/python")
+}
+
+/// A connection of one's own to a file, with the functions of the store.
+pub fn sqlite(path: &Path) -> Connection {
+    let connection = Connection::open(path).expect("a file");
+    message_store_sqlite::register(&connection).expect("registered");
+    connection
+}
+
+/// The one value of a query of a file, as text.
+pub fn sqlite_value(connection: &Connection, sql: &str) -> String {
+    let value = connection.query_row(sql, [], |row| row.get::<_, message_store_sqlite::rusqlite::types::Value>(0));
+    match value.unwrap_or_else(|error| panic!("{sql}: {error}")) {
+        message_store_sqlite::rusqlite::types::Value::Integer(number) => number.to_string(),
+        message_store_sqlite::rusqlite::types::Value::Text(text) => text,
+        other => format!("{other:?}"),
+    }
+}
+
+/// A store in either engine that a test works on by its functions.
+pub enum Engine {
+    /// The default store of a database.
+    Postgres(Store, Box<Session>),
+    /// A file.
+    Sqlite(TempDir, Connection),
+}
+
+impl Engine {
+    /// An empty database.
+    pub fn postgres() -> Self {
+        let store = Store::fresh(Target::Ours);
+        let session = Box::new(store.superuser());
+        Self::Postgres(store, session)
+    }
+
+    /// An empty file.
+    pub fn sqlite() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let connection = sqlite(&folder.path().join("store.db"));
+        sqlite_value(&connection, "SELECT message_store_init()");
+        Self::Sqlite(folder, connection)
+    }
+
+    /// An empty one of each.
+    pub fn both() -> [Self; 2] {
+        [Self::postgres(), Self::sqlite()]
+    }
+
+    /// A source and a target, and the other way round.
+    pub fn pairs() -> [(Self, Self); 2] {
+        [(Self::postgres(), Self::sqlite()), (Self::sqlite(), Self::postgres())]
+    }
+
+    /// Its URL.
+    pub fn url(&self) -> String {
+        match self {
+            Self::Postgres(store, _) => url(store, "message_store"),
+            Self::Sqlite(folder, _) => file_url(&folder.path().join("store.db")),
+        }
+    }
+
+    /// The one value of a query, as text.
+    pub fn value(&mut self, sql: &str) -> String {
+        match self {
+            Self::Postgres(_, session) => session.value(sql).unwrap_or_default(),
+            Self::Sqlite(_, connection) => sqlite_value(connection, sql),
+        }
+    }
+
+    /// Writes a message to a stream: its position there.
+    pub fn write(&mut self, stream: &str) -> String {
+        self.value(&format!("SELECT write_message(NULL, '{stream}', 'Written', '{{\"of\": \"{stream}\"}}')"))
+    }
+
+    /// The digest of the store by other means than the program's own.
+    pub fn digest(&self) -> String {
+        match self {
+            Self::Postgres(store, _) => schema_digest(store, "message_store"),
+            Self::Sqlite(folder, _) => file_digest(&folder.path().join("store.db")),
+        }
+    }
 }
