@@ -78,7 +78,7 @@ test-mutations: setup ## Breaks promises on purpose, and shows which test notice
 # What it prints is the most that each process held in the first half of the time, in which caches fill, and in the second.
 SOAK_SECONDS ?= 3600
 .PHONY: soak soak-short
-soak: install-for-tests ## A mixed load on both engines for an hour or SOAK_SECONDS; memory, locks and files must not grow
+soak: install-for-tests ## A mixed load on both engines for an hour or SOAK_SECONDS; memory, kept plans, locks and files must not grow
 	PG_CONFIG=$(TEST_PG_CONFIG) SOAK_SECONDS=$(SOAK_SECONDS) cargo run --quiet -p message-store-tests --bin soak
 
 soak-short: SOAK_SECONDS = 60

@@ -1,10 +1,11 @@
 """A mixed load for a time in one host process, and what it leaves: memory, files, locks.
 
-Usage: soak.py SECONDS NAMESPACES. Three connections write, read, fail and roll back, one after the other; a fourth creates,
-uses and deletes namespaces, and others are opened and closed. Ends with 1 when something grew or was left.
+Usage: soak.py SECONDS NAMESPACES. Three connections write, read, remove, import, fail and roll back, one after the other; a
+fourth creates, uses and deletes namespaces, and others are opened and closed. Ends with 1 when something grew or was left.
 """
 
 import gc
+import json
 import os
 import resource
 import sqlite3
@@ -16,6 +17,8 @@ from host import Directory, connect, failure, value, write
 # What may grow after the first half, beside a tenth of what there was: an allocator's slack.
 SLACK = 4 << 20
 BEHIND = 5
+# Beside the default one.
+STORES = ["imports", "work"]
 
 
 def resident():
@@ -51,6 +54,47 @@ def work(connection, number):
     connection.execute("ROLLBACK" if number % 2 else "COMMIT")
 
 
+def remove(connection, number):
+    """Redacts, truncates and deletes; in a transaction, on a stream of two stores."""
+    stream = f"gone-{number % 20}"
+    connection.execute("BEGIN IMMEDIATE")
+    for store, namespace in enumerate((None, "work")):
+        message_id = f"00000000-0000-4000-8000-{2 * number + store:012x}"
+        write(connection, stream, data='{"name": "x"}', namespace=namespace, message_id=message_id)
+        last = write(connection, stream, namespace=namespace)
+        assert value(connection, "SELECT redact_message(?, ?)", message_id, namespace) == 1
+        assert value(connection, "SELECT truncate_stream(?, ?, ?)", stream, last, namespace) >= 1
+        if number % 4 < 2:
+            assert value(connection, "SELECT delete_stream(?, ?)", stream, namespace) == 1
+    connection.execute("ROLLBACK" if number % 8 == 0 else "COMMIT")
+
+
+def keep_count(connection, number):
+    """How far consumers are, how much there is, and an option that has no effect."""
+    for namespace in (None, "work"):
+        call = "SELECT record_consumer_position('account', ?, ?, ?, ?)"
+        value(connection, call, f"consumer-{number % 4}", number, number % 5 == 0, namespace)
+        connection.execute("SELECT count(*) FROM consumer_positions('account', ?)", (namespace,)).fetchall()
+        connection.execute("SELECT * FROM stats(?)", (namespace,)).fetchall()
+    option = "on" if number % 2 else "off"
+    assert value(connection, "SELECT set_namespace_option('work', 'notify', ?)", option) == option
+
+
+def import_some(connection, number):
+    """Into a namespace that nobody else writes to. It stays small."""
+    if number % 100 == 0:
+        value(connection, "SELECT clear_namespace('imports')")
+    last = value(connection, "SELECT last_global_position FROM stats('imports')") or 0
+    messages = [
+        {
+            "id": f"00000000-0000-4000-9000-{10 * number + n:012x}", "stream_name": f"account-{number}", "type": "T", "position": n,
+            "global_position": last + 2 * n + 1, "data": {"n": n}, "time": "2026-01-01 00:00:00",
+        }
+        for n in range(5)
+    ]
+    assert value(connection, "SELECT import_messages(?, 'imports')", json.dumps(messages)) == 5
+
+
 def use(connection, namespace):
     write(connection, "account-1", namespace=namespace)
     value(connection, "SELECT write_messages('account-2', '[{\"type\": \"T\"}]', NULL, ?)", namespace)
@@ -67,12 +111,14 @@ def main():
             connection.execute("PRAGMA journal_mode = wal")
             connection.execute("PRAGMA synchronous = off")
         value(connections[0], "SELECT message_store_init()")
-        value(connections[0], "SELECT create_namespace('work')")
+        for name in STORES:
+            value(connections[0], "SELECT create_namespace(?)", name)
         started = time.monotonic()
         warm, after, number = [0, 0], [0, 0], 0
         sweeps = 0
         while time.monotonic() - started < seconds or number < namespaces:
-            work(connections[number % 3], number)
+            for task in (work, remove, keep_count, import_some):
+                task(connections[number % 3], number)
             value(connections[3], "SELECT create_namespace(?, ?)", f"soak-{number}", f"hash {number}")
             use(connections[3], f"soak-{number}")
             use(connections[number % 3], f"soak-{number}")
@@ -105,7 +151,7 @@ def main():
         plain.execute("BEGIN EXCLUSIVE")
         assert plain.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         plain.close()
-        beside = [name for name in os.listdir(f"{path}-namespaces") if not name.startswith("work.")]
+        beside = [name for name in os.listdir(f"{path}-namespaces") if name.split(".")[0] not in STORES]
         print(
             f"SQLite       {number:>9} rounds; resident {warm[0] >> 10} -> {after[0] >> 10} kB, files {warm[1]} -> {after[1]}, "
             f"{len(beside)} files of deleted namespaces",
@@ -116,7 +162,7 @@ def main():
             wrong.append(f"resident memory grew from {warm[0]} to {after[0]}")
         if after[1] > warm[1] + 8:
             wrong.append(f"open files grew from {warm[1]} to {after[1]}")
-        if sorted(left) != ["message_store", "work"]:
+        if sorted(left) != sorted(["message_store", *STORES]):
             wrong.append(f"namespaces at the end: {left}")
         if files() > 8:
             wrong.append(f"{files()} files are open at the end")

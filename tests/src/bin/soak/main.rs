@@ -1,11 +1,13 @@
-//! A mixed load for a long time on both engines, and what it leaves: memory, locks, descriptors.
+//! A mixed load for a long time on both engines, and what it leaves: memory, kept plans, locks, descriptors.
 //!
 //! `SOAK_SECONDS` says for how long (an hour), `SOAK_NAMESPACES` how many namespaces are created, used and deleted at the
 //! least on each engine (10,000 where it goes on for half an hour or more). Ends with 1 when something grew or was left.
 
+mod namespaces;
 mod postgres;
 mod sample;
 mod sqlite;
+mod work;
 
 use std::time::Duration;
 

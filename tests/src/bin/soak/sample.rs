@@ -10,6 +10,8 @@ pub struct Sample {
     pub private: i64,
     /// What Postgres has allocated in all its memory contexts.
     pub contexts: i64,
+    /// Memory contexts of plans that are kept, up to three a plan.
+    pub plans: i64,
     /// Open files, but for those of tables that are there.
     pub descriptors: i64,
     /// Locks outside of a transaction: there must be none.
@@ -21,6 +23,8 @@ const LOCKS: &str = "SELECT count(*) FROM pg_locks WHERE pid = pg_backend_pid()
     AND (locktype IN ('advisory', 'userlock', 'transactionid')
          OR locktype = 'relation' AND relation::regclass::text LIKE '%messages%')";
 
+const KEPT: &str = "SELECT count(*) FROM pg_backend_memory_contexts WHERE name LIKE 'CachedPlan%'";
+
 impl Sample {
     /// Of a session's backend.
     pub fn take(session: &mut Session) -> Sample {
@@ -30,6 +34,7 @@ impl Sample {
         Sample {
             private: line.trim().trim_end_matches(" kB").parse().expect("a number"),
             contexts: session.number("SELECT sum(total_bytes)::bigint / 1024 FROM pg_backend_memory_contexts"),
+            plans: session.number(KEPT),
             descriptors: descriptors(backend),
             locks: session.number(LOCKS),
         }
@@ -38,13 +43,14 @@ impl Sample {
     /// What a fifth more than this growth in memory is. Not of other things: nothing but memory may grow.
     fn and_a_fifth(self) -> Sample {
         let more = |grown: i64| grown.max(0) * 6 / 5;
-        Sample { private: more(self.private), contexts: more(self.contexts), descriptors: 0, locks: 0 }
+        Sample { private: more(self.private), contexts: more(self.contexts), ..Sample::default() }
     }
 
     fn max(self, other: Sample) -> Sample {
         Sample {
             private: self.private.max(other.private),
             contexts: self.contexts.max(other.contexts),
+            plans: self.plans.max(other.plans),
             descriptors: self.descriptors.max(other.descriptors),
             locks: self.locks.max(other.locks),
         }
@@ -81,6 +87,10 @@ pub struct Course {
 /// What may grow after the first half, beside a tenth of what there was: an allocator's slack.
 const SLACK_KB: i64 = 4 * 1024;
 const DESCRIPTORS: i64 = 32;
+/// A statement or two that came up in the second half only.
+const PLANS: i64 = 6;
+/// From how many on a backend looks for those of namespaces that are gone: 64 plans.
+const MANY_PLANS: i64 = 3 * 64;
 
 impl Course {
     /// One that lasts for a time.
@@ -118,18 +128,22 @@ impl Course {
     ) -> Vec<String> {
         plain.end(plain_session);
         self.end(session);
-        self.wrong(plain.growth().and_a_fifth())
+        let plans = (MANY_PLANS - self.warm.plans).max(self.warm.plans / 5);
+        self.wrong(Sample { plans, ..plain.growth().and_a_fifth() })
     }
 
     fn end(&mut self, session: &mut Session) {
         self.after = self.after.max(Sample::take(session));
         let Course { what, warm, after, rounds, .. } = self;
         println!(
-            "{what:<16} {rounds:>9} rounds; private {} -> {} kB, contexts {} -> {} kB, files {} -> {}, locks {}",
+            "{what:<16} {rounds:>9} rounds; private {} -> {} kB, contexts {} -> {} kB, plans {} -> {}, files {} -> {}, \
+             locks {}",
             warm.private,
             after.private,
             warm.contexts,
             after.contexts,
+            warm.plans,
+            after.plans,
             warm.descriptors,
             after.descriptors,
             after.locks
@@ -140,6 +154,7 @@ impl Course {
         Sample {
             private: self.after.private - self.warm.private,
             contexts: self.after.contexts - self.warm.contexts,
+            plans: self.after.plans - self.warm.plans,
             descriptors: self.after.descriptors - self.warm.descriptors,
             locks: self.warm.locks.max(self.after.locks),
         }
@@ -153,6 +168,7 @@ impl Course {
         for (of, grown, now, slack) in [
             ("private memory", growth.private, after.private, allowed.private + SLACK_KB + warm.private / 10),
             ("memory contexts", growth.contexts, after.contexts, allowed.contexts + SLACK_KB + warm.contexts / 10),
+            ("kept plans", growth.plans, after.plans, allowed.plans + PLANS + warm.plans / 10),
             ("open files", growth.descriptors, after.descriptors, DESCRIPTORS),
             ("locks while idle", growth.locks, growth.locks, 0),
         ] {
