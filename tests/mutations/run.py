@@ -13,6 +13,7 @@ and at the end a whole one; its clusters are the tests' own. By hand: it takes a
 """
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -60,8 +61,14 @@ def suite(copy, engine, name):
     return run(["cargo", "test", "-q", "-p", "message-store-tests", "--no-fail-fast", "--test", name], copy)
 
 
+def failed(engine, name, output):
+    """The tests of a suite that its output says have failed: their names also stand beside those that passed."""
+    line = rf"FAILED {name}\.(\w+)" if engine == "sqlite" else r"---- (?:\w+::)*(\w+) stdout ----"
+    return set(re.findall(f"^{line}$", output, re.MULTILINE))
+
+
 def mutate(copy, mutation):
-    """Which of the suite's lines says that it noticed; None when nobody did."""
+    """Whether the test that must notice did."""
     path = os.path.join(copy, mutation.file)
     with open(path) as file:
         whole = file.read()
@@ -76,7 +83,7 @@ def mutate(copy, mutation):
             file.write(whole)
     if "could not compile" in output:
         sys.exit(f"{mutation.name}: it does not compile:\n{output[-3000:]}")
-    return code != 0 and mutation.test in output
+    return code != 0 and mutation.test in failed(mutation.engine, mutation.suite, output)
 
 
 def main():

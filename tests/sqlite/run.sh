@@ -3,7 +3,7 @@
 #
 #   tests/sqlite/run.sh          what a change must pass
 #   tests/sqlite/run.sh long     2,000 cycles, 50 kills, 120 power cuts of each kind, 2,000 broken files,
-#                                and statistics of 5,000,000 messages
+#                                statistics of 5,000,000 messages, and the suites of one process under valgrind
 #
 # Needs Rust, cc, /usr/bin/python3, sqlite3, and for Node node, npm, node's headers and a C++ compiler; without those
 # the Node suite says so and is left out, which MESSAGE_STORE_REQUIRE_ALL makes a failure.
@@ -40,6 +40,7 @@ suite "$python" -B runner.py test_golden test_corpus test_files test_transaction
 # What is asserted in debug builds only.
 MESSAGE_STORE_LIBRARY=$MESSAGE_STORE_DEBUG_LIBRARY suite "$python" -B runner.py test_golden test_corpus test_transactions test_interrupts test_reads
 suite ./shell.sh
+[ "${1:-}" != long ] || suite ./valgrind.sh
 
 left_out() {
     echo "LEFT OUT: $*"

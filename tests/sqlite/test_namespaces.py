@@ -58,6 +58,18 @@ def test_the_users_own_attached_databases_stay():
         assert {f"own_{number}" for number in range(8)} <= names
 
 
+def test_a_namespace_is_as_durable_as_the_main_file():
+    with Directory() as directory:
+        path = directory.path()
+        value(connect(path), "SELECT create_namespace('tenant-a')")
+        for level in range(4):
+            connection = connect(path)
+            connection.execute(f"PRAGMA synchronous = {level}")
+            write(connection, "a-1", namespace="tenant-a")
+            assert value(connection, 'PRAGMA "message_store:tenant-a".synchronous') == level
+            connection.close()
+
+
 def test_a_file_deleted_underneath():
     with Directory() as directory:
         connection = connect(directory.path())
