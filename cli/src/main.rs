@@ -17,6 +17,7 @@ mod location;
 mod message;
 mod pages;
 mod progress;
+mod selection;
 mod standing;
 mod store;
 mod torn_export;

@@ -22,13 +22,16 @@ pub fn run(file: &Path, target: &Location, partial: bool, loading: Loading, quie
     let mut reader = ExportReader::open(file)?;
     let header = reader.header()?;
     let filter = &header.filter;
-    if loading.delete && (filter.from.is_some() || filter.has_times()) {
+    if loading.delete && (filter.begins_late()) {
         return Err(Failure::Usage(format!("{}: --delete needs a file that begins with the store", file.display())));
     }
     let mut store = store::open(target, loading.purpose()).of_target()?;
     // What the source has given out is not known where the filter has an end.
-    let end = if filter.to.is_some() { i64::MAX } else { header.next_global_position };
+    let end = if filter.ends_early() { i64::MAX } else { header.next_global_position };
     let mut loader = Loader::new(store.as_mut(), end, loading)?;
+    if let Some(after) = &header.after {
+        loader.meet_at(after)?;
+    }
     let mut progress = Progress::new(reader.size, quiet);
     let (mut positions, mut is_whole) = (Vec::new(), false);
     while let Some(line) = next(&mut reader, &mut loader, partial)? {
