@@ -107,14 +107,15 @@ fn service_parameters(service: &str) -> Result<Parameters, String> {
 
 fn section(text: &str, service: &str) -> Result<Option<Parameters>, String> {
     let mut found: Option<Parameters> = None;
-    for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
+    let lines = (1..).zip(text.lines().map(str::trim));
+    for (number, line) in lines.filter(|(_, line)| !line.is_empty() && !line.starts_with('#')) {
         if let Some(name) = line.strip_prefix('[').and_then(|line| line.strip_suffix(']')) {
             if found.is_some() {
                 break;
             }
             found = (name == service).then(Parameters::new);
         } else if let Some(parameters) = &mut found {
-            let (key, value) = line.split_once('=').ok_or_else(|| format!("no value in \"{line}\""))?;
+            let (key, value) = line.split_once('=').ok_or_else(|| format!("line {number} has no value"))?;
             if !KEY_WORDS.contains(&key.trim()) {
                 return Err(format!("unknown key word \"{}\"", key.trim()));
             }
@@ -180,7 +181,7 @@ fn config(parameters: &Parameters) -> Result<Config, String> {
         config.hostaddr(address.parse().map_err(|_| format!("hostaddr \"{address}\" is no address"))?);
     }
     for port in value("port").iter().flat_map(|ports| ports.split(',')) {
-        config.port(port.parse().map_err(|_| format!("port \"{port}\" is no port"))?);
+        config.port(port.parse().map_err(|_| "the port is no number".to_owned())?);
     }
     if let Some(user) = value("user") {
         config.user(user);
