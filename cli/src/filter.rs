@@ -12,11 +12,11 @@ pub struct Filter {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub category: Option<String>,
     /// From this global position on
-    #[arg(long, value_name = "POSITION")]
+    #[arg(long, value_name = "POSITION", allow_negative_numbers = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub from: Option<i64>,
     /// Up to this global position, itself included
-    #[arg(long, value_name = "POSITION")]
+    #[arg(long, value_name = "POSITION", allow_negative_numbers = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub to: Option<i64>,
     /// From the first message on that is not before this time: YYYY-MM-DD, or YYYY-MM-DD HH:MM:SS, UTC

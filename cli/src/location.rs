@@ -31,8 +31,8 @@ pub enum Engine {
     Sqlite(PathBuf),
 }
 
-/// libpq's key words that a URL or a service may have.
-pub const KEY_WORDS: [&str; 12] = [
+/// libpq's key words that decide how a server is reached.
+const KEY_WORDS: [&str; 12] = [
     "application_name",
     "connect_timeout",
     "dbname",
@@ -46,6 +46,53 @@ pub const KEY_WORDS: [&str; 12] = [
     "sslmode",
     "user",
 ];
+
+/// Others that libpq knows, which have no meaning here, or only with a value that asks for what the program lacks.
+const OTHER_KEY_WORDS: [&str; 38] = [
+    "authtype",
+    "channel_binding",
+    "client_encoding",
+    "fallback_application_name",
+    "gssdelegation",
+    "gssencmode",
+    "gsslib",
+    "keepalives",
+    "keepalives_count",
+    "keepalives_idle",
+    "keepalives_interval",
+    "krbsrvname",
+    "load_balance_hosts",
+    "max_protocol_version",
+    "min_protocol_version",
+    "oauth_client_id",
+    "oauth_client_secret",
+    "oauth_issuer",
+    "oauth_scope",
+    "replication",
+    "require_auth",
+    "requirepeer",
+    "requiressl",
+    "scram_client_key",
+    "scram_server_key",
+    "ssl_max_protocol_version",
+    "ssl_min_protocol_version",
+    "sslcert",
+    "sslcertmode",
+    "sslcompression",
+    "sslcrl",
+    "sslcrldir",
+    "sslkey",
+    "sslnegotiation",
+    "sslpassword",
+    "sslrootcert",
+    "sslsni",
+    "tcp_user_timeout",
+];
+
+/// Whether libpq knows the key word.
+pub fn is_key_word(key: &str) -> bool {
+    KEY_WORDS.contains(&key) || OTHER_KEY_WORDS.contains(&key) || key == "target_session_attrs"
+}
 
 const FORMS: &str = "postgres://[user@][host][:port][/database][?namespace=NAME], sqlite:FILE[?namespace=NAME] or \
                      message-db://[user@][host][:port][/database]";
@@ -129,7 +176,7 @@ fn sqlite(body: &str, parameters: &BTreeMap<String, String>) -> Result<Engine, S
 }
 
 fn server(body: &str, mut parameters: BTreeMap<String, String>) -> Result<BTreeMap<String, String>, String> {
-    if let Some(key) = parameters.keys().find(|key| !KEY_WORDS.contains(&key.as_str())) {
+    if let Some(key) = parameters.keys().find(|key| !is_key_word(key)) {
         return Err(format!("unknown parameter \"{key}\""));
     }
     let body = body.strip_prefix("//").unwrap_or(body);

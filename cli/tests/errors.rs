@@ -93,6 +93,7 @@ fn a_source_that_cannot_be_read_is_3_and_makes_no_target() {
         ("this is no genuine Message DB", message_db_url(&store)),
         ("definition of service \"nothing\" not found", "postgres:?service=nothing".to_owned()),
         ("sslmode require needs TLS", "postgres://h/d?sslmode=require".to_owned()),
+        ("gssencmode require is not to be had", "postgres://h/d?gssencmode=require".to_owned()),
     ] {
         fails(3, said, &["copy", &source, &target]);
         assert!(!path("target.db").exists(), "{source}");
@@ -243,7 +244,10 @@ fn an_unknown_server_comes_from_the_environment_and_the_service_file() {
     let folder = tempfile::tempdir().expect("a folder");
     let service = folder.path().join("services.conf");
     let socket = store.cluster.socket_folder().display();
-    fs::write(&service, format!("[bank]\nhost={socket}\nuser=postgres\ndbname={}\n", store.database)).expect("written");
+    // With what other clients of libpq need there.
+    let others = "gssencmode=disable\nsslrootcert=/nowhere/ca.crt\ntarget_session_attrs=any\nkeepalives_idle=30";
+    let text = format!("[bank]\nhost={socket}\nuser=postgres\ndbname={}\n{others}\n", store.database);
+    fs::write(&service, text).expect("written");
     let mut by_service = command(&["namespaces", "postgres:?service=bank"]);
     by_service.env("PGSERVICEFILE", &service);
     assert_eq!(ended(by_service).out, "message_store\n");

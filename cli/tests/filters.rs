@@ -68,6 +68,8 @@ fn times_that_do_not_ascend_make_no_gap() {
         assert_eq!(text.matches("{\"id\":").count(), 3, "{text}");
         let text = ok(&["export", &source.url(), "-", "--since", "2027-01-01"]);
         assert_eq!(text.matches("{\"id\":").count(), 0, "{text}");
+        let text = ok(&["export", &source.url(), "-", "--from", "-1"]);
+        assert_eq!(text.matches("{\"id\":").count(), 6, "{text}");
     }
 }
 

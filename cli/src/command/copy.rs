@@ -35,6 +35,7 @@ pub fn run(
     let mut pages = Pages::new(&selection);
     pages.go_on_from(from);
     let mut progress = Progress::new(selection.steps(selection.end), quiet);
+    progress.begin_at(selection.steps(from));
     let mut failed = None;
     let read =
         source.heads(&selection, &mut |head| loader.head(head).map_err(|failure| failed.insert(failure).to_string()));

@@ -53,6 +53,7 @@ pub fn run(
     let mut progress = Progress::new(selection.steps(selection.end), quiet);
     if let Some((last, id)) = &resumed_after {
         pages.go_on_from(*last);
+        progress.begin_at(selection.steps(*last));
         let found = pages.next(store.as_mut()).of_source()?;
         if found.is_none_or(|message| message.global_position != *last || message.id != *id) {
             let problem = format!("{name}: its last message, {id} at global position {last}, is not in the store");
