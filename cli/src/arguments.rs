@@ -145,7 +145,7 @@ pub struct Tail {
     #[arg(long, requires = "member")]
     pub size: Option<i64>,
     /// From this position on: a global one, with --stream the stream's own; without it from now on
-    #[arg(long, value_name = "POSITION")]
+    #[arg(long, value_name = "POSITION", allow_negative_numbers = true)]
     pub from: Option<i64>,
     /// End after so many messages
     #[arg(long, value_name = "COUNT")]

@@ -33,11 +33,6 @@ impl Report {
     }
 }
 
-/// A share of the way to a global position, for the progress.
-fn steps(position: i64) -> u64 {
-    u64::try_from(position).unwrap_or(0)
-}
-
 /// The global position that a source would give out next, once everything below it can be read.
 fn settle(source: &mut dyn Store, patience: Patience) -> Result<i64, Failure> {
     match source.settle(patience) {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use postgres::{Client, Config, NoTls};
 
-use crate::location::KEY_WORDS;
+use crate::location::is_key_word;
 
 type Parameters = BTreeMap<String, String>;
 
@@ -107,15 +107,16 @@ fn service_parameters(service: &str) -> Result<Parameters, String> {
 
 fn section(text: &str, service: &str) -> Result<Option<Parameters>, String> {
     let mut found: Option<Parameters> = None;
-    for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
+    let lines = (1..).zip(text.lines().map(str::trim));
+    for (number, line) in lines.filter(|(_, line)| !line.is_empty() && !line.starts_with('#')) {
         if let Some(name) = line.strip_prefix('[').and_then(|line| line.strip_suffix(']')) {
             if found.is_some() {
                 break;
             }
             found = (name == service).then(Parameters::new);
         } else if let Some(parameters) = &mut found {
-            let (key, value) = line.split_once('=').ok_or_else(|| format!("no value in \"{line}\""))?;
-            if !KEY_WORDS.contains(&key.trim()) {
+            let (key, value) = line.split_once('=').ok_or_else(|| format!("line {number} has no value"))?;
+            if !is_key_word(key.trim()) {
                 return Err(format!("unknown key word \"{}\"", key.trim()));
             }
             parameters.insert(key.trim().to_owned(), value.trim().to_owned());
@@ -180,7 +181,7 @@ fn config(parameters: &Parameters) -> Result<Config, String> {
         config.hostaddr(address.parse().map_err(|_| format!("hostaddr \"{address}\" is no address"))?);
     }
     for port in value("port").iter().flat_map(|ports| ports.split(',')) {
-        config.port(port.parse().map_err(|_| format!("port \"{port}\" is no port"))?);
+        config.port(port.parse().map_err(|_| "the port is no number".to_owned())?);
     }
     if let Some(user) = value("user") {
         config.user(user);
@@ -199,6 +200,17 @@ fn config(parameters: &Parameters) -> Result<Config, String> {
         let seconds = seconds.parse().map_err(|_| format!("connect_timeout \"{seconds}\" is no number of seconds"))?;
         config.connect_timeout(Duration::from_secs(seconds));
     }
+    // What somebody has made a condition is not passed over.
+    for key in ["channel_binding", "gssencmode"] {
+        if value(key).is_some_and(|mode| mode == "require") {
+            return Err(format!("{key} require is not to be had with this program; connect through a tunnel"));
+        }
+    }
+    for key in ["require_auth", "requirepeer"] {
+        if value(key).is_some() {
+            return Err(format!("{key} is not checked by this program; connect without it"));
+        }
+    }
     match value("sslmode").map(String::as_str) {
         None | Some("disable" | "allow" | "prefer") => Ok(config),
         Some(mode) => Err(format!("sslmode {mode} needs TLS, which this program lacks; connect through a tunnel")),
@@ -211,10 +223,16 @@ mod tests {
 
     #[test]
     fn a_service_is_a_section() {
-        let text = "# c\n[a]\nhost=one\n\n[b]\nhost = two\nport=6\n[c]\nhost=three\n";
+        let text =
+            "# c\n[a]\nhost=one\n\n[b]\nhost = two\nport=6\n[c]\nhost=three\nsslrootcert=/ca\ngssencmode=prefer\n";
         let found = section(text, "b").expect("valid").expect("found");
         assert_eq!(format!("{found:?}"), r#"{"host": "two", "port": "6"}"#);
         assert_eq!(section(text, "d"), Ok(None));
+        assert!(config(&section(text, "c").expect("valid").expect("found")).is_ok());
+        for demand in ["gssencmode=require", "channel_binding=require", "requirepeer=ada", "sslmode=verify-full"] {
+            let parameters = section(&format!("[a]\n{demand}"), "a").expect("valid").expect("found");
+            assert!(config(&parameters).is_err(), "{demand}");
+        }
         assert!(section("[a]\ncolour=red", "a").is_err());
     }
 

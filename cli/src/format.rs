@@ -31,8 +31,20 @@ pub struct Header {
     /// Which messages were asked for.
     #[serde(default)]
     pub filter: Filter,
+    /// The source's last message before those that the filter lets through.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<After>,
     /// When the export began, UTC.
     pub created_at: String,
+}
+
+/// A message, to be known again by.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct After {
+    /// Its global position.
+    pub global_position: i64,
+    /// Its id.
+    pub id: String,
 }
 
 /// The last line.

@@ -4,6 +4,7 @@ use clap::Args;
 
 use crate::batch::Batch;
 use crate::failure::{Failure, Side};
+use crate::format::After;
 use crate::interrupt;
 use crate::message::{ConsumerPosition, Head, Message};
 use crate::standing::{Place, Standing};
@@ -87,6 +88,11 @@ impl<'a> Loader<'a> {
         self.standing.check_met()?;
         self.holds_heads = false;
         Ok(from)
+    }
+
+    /// Says which message comes before those that come.
+    pub fn meet_at(&mut self, after: &After) -> Result<(), Failure> {
+        self.standing.meet_at(self.target, after)
     }
 
     /// Adds the version of a stream.

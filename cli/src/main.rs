@@ -17,10 +17,12 @@ mod location;
 mod message;
 mod pages;
 mod progress;
+mod selection;
 mod standing;
 mod store;
 mod torn_export;
 
+use std::env;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
@@ -31,7 +33,11 @@ use arguments::{Arguments, Command, Output};
 use failure::{Failure, Side};
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) if error.use_stderr() => return ExitCode::from(refused(&error)),
+        Err(asked_for) => asked_for.exit(),
+    };
     let output = arguments.output;
     match run(arguments) {
         Ok(()) => ExitCode::SUCCESS,
@@ -45,6 +51,19 @@ fn main() -> ExitCode {
             ExitCode::from(failure.code())
         }
     }
+}
+
+/// Says what is wrong with the command line, and returns the exit code.
+fn refused(error: &clap::Error) -> u8 {
+    let given = || env::args_os().skip(1).map(|argument| argument.to_string_lossy().into_owned());
+    let text = location::without_passwords(&error.render().to_string(), given());
+    let failure = Failure::Usage(text.trim_start_matches("error: ").trim_end().to_owned());
+    if given().take_while(|argument| argument != "--").any(|argument| argument == "--json") {
+        let _ = print(&json!({"error": failure.name(), "message": failure.to_string()}).to_string());
+    } else {
+        eprint!("{text}");
+    }
+    failure.code()
 }
 
 fn run(arguments: Arguments) -> Result<(), Failure> {

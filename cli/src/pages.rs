@@ -4,27 +4,25 @@ use std::sync::mpsc;
 use std::thread;
 use std::vec;
 
-use crate::filter::Filter;
 use crate::message::Message;
+use crate::selection::Selection;
 use crate::store::{PAGE_BYTES, Result, Store};
 
 /// How many messages a page has at the most.
 const MESSAGES: i64 = 10_000;
 
-/// A read of a store by its filter.
+/// A read of a part of a store.
 pub struct Pages {
-    filter: Filter,
+    selection: Selection,
     next: i64,
-    end: i64,
     limit: i64,
     page: vec::IntoIter<Message>,
 }
 
 impl Pages {
-    /// The messages below `end`, of those the filter admits.
-    pub fn new(filter: &Filter, end: i64) -> Self {
-        let end = filter.to.map_or(end, |to| end.min(to.saturating_add(1)));
-        Self { next: filter.first(), filter: filter.clone(), end, limit: 1000, page: Vec::new().into_iter() }
+    /// The messages of a part.
+    pub fn new(selection: &Selection) -> Self {
+        Self { next: selection.from, selection: selection.clone(), limit: 1000, page: Vec::new().into_iter() }
     }
 
     /// Begins at this global position instead, if it is a later one.
@@ -43,16 +41,16 @@ impl Pages {
         }
     }
 
-    /// The next page, which the filter may leave empty; `None` at the end.
+    /// The next page; `None` at the end.
     fn next_page(&mut self, store: &mut dyn Store) -> Result<Option<Vec<Message>>> {
-        if self.next >= self.end {
+        if self.next >= self.selection.end {
             return Ok(None);
         }
-        let mut page = store.page(self.next, self.filter.category.as_deref(), self.limit)?;
+        let mut page = store.page(self.next, self.selection.category.as_deref(), self.limit)?;
         let Some(last) = page.last() else { return Ok(None) };
         self.next = last.global_position.saturating_add(1);
         self.limit = limit(&page);
-        page.retain(|message| message.global_position < self.end && self.filter.admits(message));
+        page.retain(|message| message.global_position < self.selection.end);
         Ok(Some(page))
     }
 

@@ -1,6 +1,7 @@
 //! What a target had before an import, beside what comes: whether they belong together, and what is new.
 
 use crate::failure::{Failure, Side};
+use crate::format::After;
 use crate::ids::{Common, Id, Ids, is_same, newest_common};
 use crate::message::Message;
 use crate::store::Store;
@@ -70,6 +71,18 @@ impl Standing {
         Ok(from)
     }
 
+    /// Takes note of the message of the source before those that come: the target may have it.
+    pub fn meet_at(&mut self, target: &mut dyn Store, after: &After) -> Result<(), Failure> {
+        let After { global_position, id } = after;
+        let end = global_position.saturating_add(1);
+        match Ids::ascending(*global_position, end).next(target).of_target()? {
+            Some((_, found)) if is_same(&found, id) => self.has_met = true,
+            Some((_, found)) => return Err(other(*global_position, &found, id)),
+            None => {}
+        }
+        Ok(())
+    }
+
     /// A batch has taken global positions that had been given out: what comes after it is free.
     pub fn go_beyond(&mut self) {
         self.next = 0;
@@ -92,9 +105,7 @@ impl Standing {
         let is_passed = *global_position <= self.last();
         if is_passed && let Some(found) = self.id_at(target, *global_position).of_target()? {
             if !is_same(&found, id) {
-                return Err(Failure::Target(format!(
-                    "the target holds other messages: {found} at global position {global_position}, the source {id}"
-                )));
+                return Err(other(*global_position, &found, id));
             }
             self.has_met = true;
             return Ok(Place::Known);
@@ -130,4 +141,10 @@ impl Standing {
             "the target holds other messages: its last one, {id} at global position {last}, is not in the source{why}"
         ))
     }
+}
+
+fn other(global_position: i64, found: &str, id: &str) -> Failure {
+    Failure::Target(format!(
+        "the target holds other messages: {found} at global position {global_position}, the source {id}"
+    ))
 }

@@ -10,9 +10,9 @@ mod writers;
 use std::time::Duration;
 
 use crate::batch::Batch;
-use crate::filter::Filter;
 use crate::location::{Engine, Location};
 use crate::message::{ConsumerPosition, Head, Message};
+use crate::selection::Selection;
 
 /// What went wrong, for the user.
 pub type Result<T> = std::result::Result<T, String>;
@@ -158,8 +158,12 @@ pub trait Store: Send {
     /// or fewer when they are large. Empty only when there are none.
     fn page(&mut self, from: i64, category: Option<&str>, limit: i64) -> Result<Vec<Message>>;
 
-    /// The versions of the streams whose beginning is not among the messages of the filter, by name in byte order.
-    fn heads(&mut self, filter: &Filter, each: &mut dyn FnMut(Head) -> Result<()>) -> Result<()>;
+    /// The first global position of a part whose message is not before a time, in microseconds since 1970.
+    fn first_not_before(&mut self, time: i64, selection: &Selection) -> Result<Option<i64>>;
+
+    /// The versions that streams have before a part of the store, by name in byte order: those of streams that begin in
+    /// it after their first message, or have none in it, for what is below was removed or left out.
+    fn heads(&mut self, selection: &Selection, each: &mut dyn FnMut(Head) -> Result<()>) -> Result<()>;
 
     /// Where the consumers are, of one category or all, by category and consumer in byte order.
     fn consumer_positions(&mut self, category: Option<&str>) -> Result<Vec<ConsumerPosition>>;

@@ -23,6 +23,54 @@ fn wrong_arguments_are_2() {
 }
 
 #[test]
+fn wrong_arguments_are_said_in_json_where_that_is_asked_for() {
+    for arguments in [&["copy", "sqlite:a.db", "--json"][..], &["--json", "explode"], &["stats", "bank.db", "--json"]] {
+        let ended = run(arguments);
+        assert_eq!((ended.code, ended.err.as_str()), (Some(2), ""), "{arguments:?}: {ended:?}");
+        let said: serde_json::Value = serde_json::from_str(&ended.out).expect("JSON");
+        assert_eq!(said["error"], "usage", "{ended:?}");
+        assert!(said["message"].as_str().is_some_and(|message| !message.is_empty()), "{ended:?}");
+    }
+    for asked in [&["--help"][..], &["copy", "--help", "--json"], &["--version"]] {
+        assert!(ok(asked).contains("message-store"));
+    }
+}
+
+#[test]
+fn no_error_has_a_password_in_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let services = folder.path().join("services.conf");
+    fs::write(&services, "[bank]\nhost=/nowhere\npassword: topsecret\n").expect("written");
+    for arguments in [
+        &["stats", "postgres:ada:topsecret@/d"][..],
+        &["stats", "postgres://ada:se@topsecret@h.invalid/d"],
+        &["stats", "postgres:///d?host=/nowhere&pass%77ord=topsecret"],
+        &["stats", "postgres://ada:topsecret@h/d?colour=red"],
+        &["stats", "postgres://ada:topsecret@h/d?sslmode=require"],
+        &["stats", "mysql://ada:topsecret@h/d"],
+        &["stats", "postgres://ada:topsecret"],
+        &["stats", "postgres://ada:top/topsecret@h/d"],
+        &["stats", "postgres://ada:top?topsecret@h/d"],
+        &["stats", "postgres://ada:%topsecret@h/d"],
+        &["stats", "postgres://h/d?password:topsecret"],
+        &["stats", "sqlite:a.db", "postgres://ada:topsecret@h/d"],
+        &["postgres://ada:topsecret@h/d"],
+        &["tail", "sqlite:a.db", "--from=postgres://ada:topsecret@h/d"],
+        &["tail", "sqlite:a.db", "--from", "postgres://h/d?password=topsecret"],
+        &["copy", "sqlite:a.db", "message-db://ada:topsecret@h/d?namespace=a"],
+        &["stats", "postgres:?service=bank"],
+    ] {
+        for more in [&[][..], &["--json"]] {
+            let mut command = command(&[arguments, more].concat());
+            command.env("PGSERVICEFILE", &services);
+            let ended = ended(command);
+            assert!(ended.code.is_some_and(|code| code == 2 || code == 3), "{arguments:?}: {ended:?}");
+            assert!(!format!("{ended:?}").contains("topsecret"), "{arguments:?}: {ended:?}");
+        }
+    }
+}
+
+#[test]
 fn a_source_that_cannot_be_read_is_3_and_makes_no_target() {
     let store = Store::fresh(Target::Ours);
     let genuine = Store::fresh(Target::Genuine);
@@ -45,6 +93,7 @@ fn a_source_that_cannot_be_read_is_3_and_makes_no_target() {
         ("this is no genuine Message DB", message_db_url(&store)),
         ("definition of service \"nothing\" not found", "postgres:?service=nothing".to_owned()),
         ("sslmode require needs TLS", "postgres://h/d?sslmode=require".to_owned()),
+        ("gssencmode require is not to be had", "postgres://h/d?gssencmode=require".to_owned()),
     ] {
         fails(3, said, &["copy", &source, &target]);
         assert!(!path("target.db").exists(), "{source}");
@@ -195,7 +244,10 @@ fn an_unknown_server_comes_from_the_environment_and_the_service_file() {
     let folder = tempfile::tempdir().expect("a folder");
     let service = folder.path().join("services.conf");
     let socket = store.cluster.socket_folder().display();
-    fs::write(&service, format!("[bank]\nhost={socket}\nuser=postgres\ndbname={}\n", store.database)).expect("written");
+    // With what other clients of libpq need there.
+    let others = "gssencmode=disable\nsslrootcert=/nowhere/ca.crt\ntarget_session_attrs=any\nkeepalives_idle=30";
+    let text = format!("[bank]\nhost={socket}\nuser=postgres\ndbname={}\n{others}\n", store.database);
+    fs::write(&service, text).expect("written");
     let mut by_service = command(&["namespaces", "postgres:?service=bank"]);
     by_service.env("PGSERVICEFILE", &service);
     assert_eq!(ended(by_service).out, "message_store\n");

@@ -30,6 +30,8 @@ fn a_hundred_megabytes_pass_through_sixty_four() {
     ok(&["export", &source, &export]);
     assert!(std::fs::metadata(&export).expect("the file").len() > 100_000_000);
     ok(&["copy", &source, &file_url(&path("copy.db"))]);
+    ok(&["import", &export, &file_url(&path("import.db"))]);
+    ok(&["verify", &file_url(&path("copy.db")), &file_url(&path("import.db"))]);
     let peak = peak();
     assert!(peak < 64 * 1024, "{peak} KiB");
 }

@@ -110,6 +110,7 @@ fn message_db_is_followed_and_members_share_a_category() {
     };
     assert_eq!(count(&[]), 200);
     assert_eq!(count(&["--limit", "7"]), 7);
+    assert_eq!(ok(&["tail", &source, "--from", "-1", "--no-follow"]).lines().count(), 200);
     assert_eq!(count(&["--stream", "account-10"]), 4);
     // Of the category's 47 streams one has no id, and so no member.
     let all = count(&["--category", "account"]);

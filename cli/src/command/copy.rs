@@ -2,13 +2,14 @@
 
 use serde_json::json;
 
-use super::{Report, settle, steps};
+use super::{Report, settle};
 use crate::arguments::Reading;
 use crate::failure::{Failure, Side};
 use crate::loader::{Done, Loader, Loading};
 use crate::location::Location;
 use crate::pages::Pages;
 use crate::progress::Progress;
+use crate::selection::Selection;
 use crate::store::{self, Use};
 
 /// Puts the messages of a store into another one.
@@ -22,20 +23,22 @@ pub fn run(
     let filter = &reading.filter;
     let mut source = store::open(source, Use::Read).of_source()?;
     let next = settle(source.as_mut(), reading.patience(quiet))?;
-    if loading.delete && (filter.from.is_some() || filter.has_times()) {
+    if loading.delete && (filter.begins_late()) {
         return Err(Failure::Usage(
             "--delete takes no part of a store for all of it: not with --from or a time".to_owned(),
         ));
     }
     let mut target = store::open(target, loading.purpose()).of_target()?;
     let mut loader = Loader::new(target.as_mut(), next, loading)?;
+    let selection = Selection::of(filter, source.as_mut(), next).of_source()?;
     let from = loader.meet(source.as_mut(), filter.category.as_deref())?;
-    let mut pages = Pages::new(filter, next);
+    let mut pages = Pages::new(&selection);
     pages.go_on_from(from);
-    let mut progress = Progress::new(steps(next - filter.first()), quiet);
+    let mut progress = Progress::new(selection.steps(selection.end), quiet);
+    progress.begin_at(selection.steps(from));
     let mut failed = None;
     let read =
-        source.heads(filter, &mut |head| loader.head(head).map_err(|failure| failed.insert(failure).to_string()));
+        source.heads(&selection, &mut |head| loader.head(head).map_err(|failure| failed.insert(failure).to_string()));
     if let Some(failure) = failed {
         return Err(failure);
     }
@@ -50,14 +53,13 @@ pub fn run(
         message.write_json(&mut line);
         let before = loader.done.messages;
         if loader.message(&message, &line)? {
-            progress.advance(loader.done.messages - before, steps(message.global_position - filter.first() + 1));
+            progress.advance(loader.done.messages - before, selection.steps(message.global_position + 1));
             loader.check_interrupt()?;
         }
         Ok(())
     })?;
     let positions = source.consumer_positions(filter.category.as_deref()).of_source()?;
-    let next = filter.to.map_or(next, |to| next.min(to.saturating_add(1)));
-    loader.finish(positions, next)?;
+    loader.finish(positions, selection.end)?;
     progress.finish();
     Ok(report(&loader, &progress))
 }

@@ -7,18 +7,19 @@ use std::path::Path;
 use message_store_core::time;
 use serde_json::json;
 
-use super::{Report, settle, steps};
+use super::{Report, settle};
 use crate::arguments::Reading;
 use crate::compression::Compression;
 use crate::export_writer::ExportWriter;
 use crate::failure::{Failure, Side};
 use crate::filter::Filter;
-use crate::format::{Header, VERSION};
+use crate::format::{After, Header, VERSION};
 use crate::interrupt;
 use crate::location::Location;
 use crate::pages::Pages;
 use crate::progress::Progress;
-use crate::store::{self, Store, Use};
+use crate::selection::Selection;
+use crate::store::{self, Part, Store, Use};
 use crate::torn_export::{Found, Torn, look};
 
 /// Writes the messages of a store to a file.
@@ -43,15 +44,16 @@ pub fn run(
         return Err(Failure::Usage(problem));
     }
     let resumed_after = torn.as_ref().and_then(|torn| torn.progress.last.clone());
-    let header = match &torn {
-        Some(torn) => torn.header.clone(),
-        None => header(store.as_mut(), reading, quiet)?,
+    let next = match &torn {
+        Some(torn) => torn.header.next_global_position,
+        None => settle(store.as_mut(), reading.patience(quiet))?,
     };
-    let next = header.next_global_position;
-    let mut pages = Pages::new(filter, next);
-    let mut progress = Progress::new(steps(next - filter.first()), quiet);
+    let selection = Selection::of(filter, store.as_mut(), next).of_source()?;
+    let mut pages = Pages::new(&selection);
+    let mut progress = Progress::new(selection.steps(selection.end), quiet);
     if let Some((last, id)) = &resumed_after {
         pages.go_on_from(*last);
+        progress.begin_at(selection.steps(*last));
         let found = pages.next(store.as_mut()).of_source()?;
         if found.is_none_or(|message| message.global_position != *last || message.id != *id) {
             let problem = format!("{name}: its last message, {id} at global position {last}, is not in the store");
@@ -65,8 +67,9 @@ pub fn run(
         .map_err(|error| format!("{name}: {error}"))
         .of_target()?;
     if resumed_after.is_none() {
+        let header = header(store.as_mut(), filter, &selection).of_source()?;
         writer.header(header).map_err(|error| writer.failed(&name, &error))?;
-        heads(store.as_mut(), filter, &mut writer, &name)?;
+        heads(store.as_mut(), &selection, &mut writer, &name)?;
     }
     let before = writer.progress.counts.messages;
     let mut count = 0;
@@ -74,7 +77,7 @@ pub fn run(
         writer.message(&message).map_err(|error| writer.failed(&name, &error))?;
         count += 1;
         if pages.is_at_end_of_page() {
-            progress.advance(count, steps(message.global_position - filter.first() + 1));
+            progress.advance(count, selection.steps(message.global_position + 1));
             count = 0;
             if interrupt::requested() {
                 writer.flush().map_err(|error| writer.failed(&name, &error))?;
@@ -83,7 +86,7 @@ pub fn run(
         }
     }
     let positions = store.consumer_positions(filter.category.as_deref()).of_source()?;
-    let positions = positions.into_iter().map(|position| position.before(next)).collect();
+    let positions = positions.into_iter().map(|position| position.before(selection.end)).collect();
     writer.finish(positions).map_err(|error| writer.failed(&name, &error))?;
     let exported = writer.progress;
     progress.finish();
@@ -104,9 +107,9 @@ fn stream(file: &Path, compress: Option<Compression>) -> io::Result<ExportWriter
     Ok(ExportWriter::to_stream(sink, compress.unwrap_or_else(|| Compression::of_name(file))))
 }
 
-fn heads(store: &mut dyn Store, filter: &Filter, writer: &mut ExportWriter, name: &str) -> Result<(), Failure> {
+fn heads(store: &mut dyn Store, selection: &Selection, writer: &mut ExportWriter, name: &str) -> Result<(), Failure> {
     let mut failed = None;
-    let read = store.heads(filter, &mut |head| writer.head(head).map_err(|error| failed.insert(error).to_string()));
+    let read = store.heads(selection, &mut |head| writer.head(head).map_err(|error| failed.insert(error).to_string()));
     match failed {
         Some(error) => Err(writer.failed(name, &error)),
         None => read.of_source(),
@@ -121,16 +124,17 @@ fn stopped(writer: &mut ExportWriter, error: &str, name: &str) -> Failure {
     }
 }
 
-fn header(store: &mut dyn Store, reading: &Reading, quiet: bool) -> Result<Header, Failure> {
-    let filter = &reading.filter;
-    let next = settle(store, reading.patience(quiet))?;
+fn header(store: &mut dyn Store, filter: &Filter, selection: &Selection) -> store::Result<Header> {
+    let part = Part { from: 1, before: selection.from, category: None, newest_first: true, limit: 1 };
+    let after = store.ids(&part)?.pop().map(|(global_position, id)| After { global_position, id });
     Ok(Header {
         format: VERSION,
         store: store.kind().to_owned(),
         release: store.release().to_owned(),
         namespace: store.namespace().to_owned(),
-        next_global_position: filter.to.map_or(next, |to| next.min(to.saturating_add(1))),
+        next_global_position: selection.end,
         filter: filter.clone(),
+        after,
         created_at: time::format(time::now()),
     })
 }

@@ -13,6 +13,9 @@ use crate::location::Location;
 use crate::progress::Progress;
 use crate::store;
 
+/// After how many messages that the target has the progress is begun anew.
+const SKIPPED: u64 = 1000;
+
 /// Puts the messages of a file into a store.
 pub fn run(file: &Path, target: &Location, partial: bool, loading: Loading, quiet: bool) -> Result<Report, Failure> {
     // Nothing of a torn file is imported; what comes by a pipe is seen only once.
@@ -22,22 +25,28 @@ pub fn run(file: &Path, target: &Location, partial: bool, loading: Loading, quie
     let mut reader = ExportReader::open(file)?;
     let header = reader.header()?;
     let filter = &header.filter;
-    if loading.delete && (filter.from.is_some() || filter.has_times()) {
+    if loading.delete && filter.begins_late() {
         return Err(Failure::Usage(format!("{}: --delete needs a file that begins with the store", file.display())));
     }
     let mut store = store::open(target, loading.purpose()).of_target()?;
     // What the source has given out is not known where the filter has an end.
-    let end = if filter.to.is_some() { i64::MAX } else { header.next_global_position };
+    let end = if filter.ends_early() { i64::MAX } else { header.next_global_position };
     let mut loader = Loader::new(store.as_mut(), end, loading)?;
+    if let Some(after) = &header.after {
+        loader.meet_at(after)?;
+    }
     let mut progress = Progress::new(reader.size, quiet);
     let (mut positions, mut is_whole) = (Vec::new(), false);
     while let Some(line) = next(&mut reader, &mut loader, partial)? {
         match line {
             Line::Message(message, text) => {
                 let before = loader.done.messages;
+                let skipped = loader.done.skipped;
                 if loader.message(&message, text)? {
                     progress.advance(loader.done.messages - before, reader.bytes.load(Ordering::Relaxed));
                     loader.check_interrupt()?;
+                } else if loader.done.skipped > skipped && loader.done.skipped.is_multiple_of(SKIPPED) {
+                    progress.begin_at(reader.bytes.load(Ordering::Relaxed));
                 }
             }
             Line::Special(Special::Head(head)) => loader.head(head)?,

@@ -6,7 +6,7 @@ use message_store_core::json as core_json;
 use serde_json::json;
 use xxhash_rust::xxh3::Xxh3;
 
-use super::{Report, settle, steps};
+use super::{Report, settle};
 use crate::arguments::Reading;
 use crate::failure::{Failure, Side};
 use crate::filter::Filter;
@@ -15,6 +15,7 @@ use crate::location::Location;
 use crate::message::{Head, Message};
 use crate::pages::Pages;
 use crate::progress::Progress;
+use crate::selection::Selection;
 use crate::store::{self, Store, Use};
 
 /// Compares two stores and names the first difference.
@@ -24,8 +25,12 @@ pub fn run(a: &Location, b: &Location, reading: &Reading, quiet: bool) -> Result
     let mut second = store::open(b, Use::Read).of_source()?;
     let patience = reading.patience(quiet);
     let next = [settle(first.as_mut(), patience)?, settle(second.as_mut(), patience)?];
-    let mut progress = Progress::new(steps(next[0] - filter.first()), quiet);
-    let (mut pages_a, mut pages_b) = (Pages::new(filter, next[0]), Pages::new(filter, next[1]));
+    let parts = [
+        Selection::of(filter, first.as_mut(), next[0]).of_source()?,
+        Selection::of(filter, second.as_mut(), next[1]).of_source()?,
+    ];
+    let mut progress = Progress::new(parts[0].steps(parts[0].end), quiet);
+    let (mut pages_a, mut pages_b) = (Pages::new(&parts[0]), Pages::new(&parts[1]));
     let mut count: u64 = 0;
     loop {
         let pair = (pages_a.next(first.as_mut()).of_source()?, pages_b.next(second.as_mut()).of_source()?);
@@ -41,7 +46,7 @@ pub fn run(a: &Location, b: &Location, reading: &Reading, quiet: bool) -> Result
         check(&one, &other)?;
         count += 1;
         if count.is_multiple_of(10_000) {
-            progress.advance(10_000, steps(one.global_position - filter.first() + 1));
+            progress.advance(10_000, parts[0].steps(one.global_position + 1));
             if interrupt::requested() {
                 return Err(Failure::Interrupted(format!(
                     "interrupted; equal up to global position {}",
@@ -50,8 +55,8 @@ pub fn run(a: &Location, b: &Location, reading: &Reading, quiet: bool) -> Result
             }
         }
     }
-    check_heads(first.as_mut(), second.as_mut(), filter)?;
-    check_consumer_positions([first.as_mut(), second.as_mut()], filter, next)?;
+    check_heads([first.as_mut(), second.as_mut()], &parts)?;
+    check_consumer_positions([first.as_mut(), second.as_mut()], &parts)?;
     if *filter == Filter::default() && next[0] != next[1] {
         return Err(Failure::Difference(format!("the next global position: {} and {}", next[0], next[1])));
     }
@@ -104,10 +109,11 @@ fn canonical(json: Option<&str>) -> Option<Cow<'_, str>> {
     json.map(|json| core_json::canonical_text(json.as_bytes()).unwrap_or(Cow::Borrowed(json)))
 }
 
-fn check_heads(first: &mut dyn Store, second: &mut dyn Store, filter: &Filter) -> Result<(), Failure> {
-    let digest = |store: &mut dyn Store| {
+fn check_heads(stores: [&mut dyn Store; 2], parts: &[Selection; 2]) -> Result<(), Failure> {
+    let [first, second] = stores;
+    let digest = |store: &mut dyn Store, part: &Selection| {
         let mut hash = Xxh3::new();
-        store.heads(filter, &mut |head| {
+        store.heads(part, &mut |head| {
             hash.update(head.stream_name.as_bytes());
             hash.update(&[0]);
             hash.update(&head.position.to_be_bytes());
@@ -115,19 +121,19 @@ fn check_heads(first: &mut dyn Store, second: &mut dyn Store, filter: &Filter) -
         })?;
         Ok::<_, String>(hash.digest())
     };
-    if digest(first).of_source()? == digest(second).of_source()? {
+    if digest(first, &parts[0]).of_source()? == digest(second, &parts[1]).of_source()? {
         return Ok(());
     }
     // Only now are they all held in memory.
-    let all = |store: &mut dyn Store| {
+    let all = |store: &mut dyn Store, part: &Selection| {
         let mut heads = Vec::new();
-        store.heads(filter, &mut |head| {
+        store.heads(part, &mut |head| {
             heads.push(head);
             Ok(())
         })?;
         Ok::<_, String>(heads)
     };
-    let (one, other) = (all(first).of_source()?, all(second).of_source()?);
+    let (one, other) = (all(first, &parts[0]).of_source()?, all(second, &parts[1]).of_source()?);
     let at = one.iter().zip(&other).take_while(|(one, other)| one == other).count();
     let shown = |head: Option<&Head>| {
         head.map_or("none".to_owned(), |head| format!("{} of {}", head.position, head.stream_name))
@@ -137,14 +143,13 @@ fn check_heads(first: &mut dyn Store, second: &mut dyn Store, filter: &Filter) -
 }
 
 /// Beyond what is compared every consumer is at its end.
-fn check_consumer_positions(stores: [&mut dyn Store; 2], filter: &Filter, next: [i64; 2]) -> Result<(), Failure> {
+fn check_consumer_positions(stores: [&mut dyn Store; 2], parts: &[Selection; 2]) -> Result<(), Failure> {
     let [first, second] = stores;
-    let end = |next: i64| filter.to.map_or(next, |to| next.min(to.saturating_add(1)));
-    let positions = |store: &mut dyn Store, next: i64| {
-        let positions = store.consumer_positions(filter.category.as_deref()).of_source()?;
-        Ok::<Vec<_>, Failure>(positions.into_iter().map(|position| position.before(end(next))).collect())
+    let positions = |store: &mut dyn Store, part: &Selection| {
+        let positions = store.consumer_positions(part.category.as_deref()).of_source()?;
+        Ok::<Vec<_>, Failure>(positions.into_iter().map(|position| position.before(part.end)).collect())
     };
-    let (one, other) = (positions(first, next[0])?, positions(second, next[1])?);
+    let (one, other) = (positions(first, &parts[0])?, positions(second, &parts[1])?);
     if one == other {
         return Ok(());
     }

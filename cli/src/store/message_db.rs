@@ -10,8 +10,13 @@ use super::postgres_rows::{self, COLUMNS};
 use super::{Followed, Namespace, Part, Patience, Result, Stats, Store, Use, writers};
 use crate::batch::Batch;
 use crate::connection::{connect, reason};
-use crate::filter::Filter;
 use crate::message::{ConsumerPosition, Head, Message};
+use crate::selection::Selection;
+
+const MESSAGES: &str = "message_store.messages";
+
+/// A stream's category, as the index has it.
+const CATEGORY: &str = "category(stream_name::varchar)";
 
 const NEXT: &str = "SELECT CASE WHEN is_called THEN last_value + 1 ELSE last_value END \
                     FROM message_store.messages_global_position_seq";
@@ -123,7 +128,7 @@ impl Store for MessageDb {
     }
 
     fn ids(&mut self, part: &Part) -> Result<Vec<(i64, String)>> {
-        let sql = part.sql("id::text", "message_store.messages", "category(stream_name::varchar)");
+        let sql = part.sql("id::text", MESSAGES, CATEGORY);
         postgres_rows::ids(&mut self.client, &sql)
     }
 
@@ -138,13 +143,12 @@ impl Store for MessageDb {
         }
     }
 
-    fn heads(&mut self, filter: &Filter, each: &mut dyn FnMut(Head) -> Result<()>) -> Result<()> {
-        let sql = format!(
-            "SELECT stream_name, min(position) - 1 FROM message_store.messages WHERE {} \
-             GROUP BY stream_name HAVING min(position) > 0 ORDER BY stream_name COLLATE \"C\"",
-            filter.sql("category(stream_name::varchar)", postgres_rows::time_literal)
-        );
-        postgres_rows::heads(&mut self.client, &sql, each)
+    fn first_not_before(&mut self, time: i64, selection: &Selection) -> Result<Option<i64>> {
+        postgres_rows::first_not_before(&mut self.client, time, selection, MESSAGES, CATEGORY)
+    }
+
+    fn heads(&mut self, selection: &Selection, each: &mut dyn FnMut(Head) -> Result<()>) -> Result<()> {
+        postgres_rows::heads(&mut self.client, &selection.heads_sql(MESSAGES, CATEGORY), each)
     }
 
     fn consumer_positions(&mut self, _: Option<&str>) -> Result<Vec<ConsumerPosition>> {

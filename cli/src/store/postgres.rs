@@ -13,8 +13,8 @@ use super::postgres_tables::Tables;
 use super::{Followed, Namespace, Part, Patience, Result, Stats, Store, Use, writers};
 use crate::batch::Batch;
 use crate::connection::{connect, reason};
-use crate::filter::Filter;
 use crate::message::{ConsumerPosition, Head, Message};
+use crate::selection::Selection;
 
 /// A namespace of a database that has the extension.
 pub struct PostgresStore {
@@ -98,8 +98,12 @@ impl Store for PostgresStore {
         self.followed(&Followed::Category(category.to_owned(), None), from, limit)
     }
 
-    fn heads(&mut self, filter: &Filter, each: &mut dyn FnMut(Head) -> Result<()>) -> Result<()> {
-        self.tables.heads(&mut self.client, filter, each)
+    fn first_not_before(&mut self, time: i64, selection: &Selection) -> Result<Option<i64>> {
+        self.tables.first_not_before(&mut self.client, time, selection)
+    }
+
+    fn heads(&mut self, selection: &Selection, each: &mut dyn FnMut(Head) -> Result<()>) -> Result<()> {
+        self.tables.heads(&mut self.client, selection, each)
     }
 
     fn consumer_positions(&mut self, category: Option<&str>) -> Result<Vec<ConsumerPosition>> {

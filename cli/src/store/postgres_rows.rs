@@ -12,6 +12,7 @@ use super::{PAGE_BYTES, Result};
 use crate::connection::reason;
 use crate::interrupt;
 use crate::message::{ConsumerPosition, Head, Message};
+use crate::selection::Selection;
 
 /// The columns of a message, in the order in which they are read.
 pub const COLUMNS: &str =
@@ -35,11 +36,6 @@ impl<'a> FromSql<'a> for Time {
     fn accepts(kind: &Type) -> bool {
         *kind == Type::TIMESTAMP
     }
-}
-
-/// The literal of a time, in SQL.
-pub fn time_literal(time: i64) -> String {
-    format!("timestamp '{}'", message_store_core::time::format(time))
 }
 
 /// The message of a row with [`COLUMNS`].
@@ -102,10 +98,25 @@ pub fn ids(client: &mut impl GenericClient, sql: &str) -> Result<Vec<(i64, Strin
     rows.iter().map(|row| id(row).map_err(|error: postgres::Error| reason(&error))).collect()
 }
 
-/// The heads of a query for stream name and position.
+/// The first global position of a part whose message is not before a time.
+pub fn first_not_before(
+    client: &mut impl GenericClient,
+    time: i64,
+    selection: &Selection,
+    messages: &str,
+    category: &str,
+) -> Result<Option<i64>> {
+    let time = format!("timestamp '{}'", message_store_core::time::format(time));
+    let row = client.query_opt(&selection.first_not_before_sql(messages, category, &time), &[]);
+    let row = row.map_err(|error| reason(&error))?;
+    row.map(|row| row.try_get(0).map_err(|error| reason(&error))).transpose()
+}
+
+/// The heads of a query for stream name and position, by name in byte order.
 pub fn heads(client: &mut impl GenericClient, sql: &str, each: &mut dyn FnMut(Head) -> Result<()>) -> Result<()> {
+    let sql = format!("SELECT stream_name::text, position FROM ({sql}) s ORDER BY stream_name COLLATE \"C\"");
     let no_values: [&(dyn ToSql + Sync); 0] = [];
-    let mut rows = client.query_raw(sql, no_values).map_err(|error| reason(&error))?;
+    let mut rows = client.query_raw(&sql, no_values).map_err(|error| reason(&error))?;
     while let Some(row) = rows.next().map_err(|error| reason(&error))? {
         let head = || Ok(Head { stream_name: row.try_get(0)?, position: row.try_get(1)? });
         each(head().map_err(|error: postgres::Error| reason(&error))?)?;

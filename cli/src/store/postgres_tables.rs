@@ -9,8 +9,8 @@ use postgres::{Client, Statement, Transaction};
 
 use super::{BY_CONSUMER, BY_REMOVAL, Part, Result, passed, postgres_rows};
 use crate::connection::reason;
-use crate::filter::Filter;
 use crate::message::{ConsumerPosition, Head};
+use crate::selection::Selection;
 
 /// A relation as every release has made it.
 #[derive(Clone, Copy)]
@@ -152,27 +152,31 @@ impl Tables {
         postgres_rows::ids(&mut transaction, &part.sql("id::text", &self.name(MESSAGES), CATEGORY))
     }
 
-    /// The versions of the streams whose beginning is not among the messages of the filter, by name in byte order.
-    pub fn heads(&self, client: &mut Client, filter: &Filter, each: &mut dyn FnMut(Head) -> Result<()>) -> Result<()> {
+    /// The first global position of a part whose message is not before a time.
+    pub fn first_not_before(&self, client: &mut Client, time: i64, selection: &Selection) -> Result<Option<i64>> {
+        let mut transaction = self.begin(client, Access::Read, &[MESSAGES])?;
+        postgres_rows::first_not_before(&mut transaction, time, selection, &self.name(MESSAGES), CATEGORY)
+    }
+
+    /// The versions that streams have before a part of the store, by name in byte order.
+    pub fn heads(
+        &self,
+        client: &mut Client,
+        selection: &Selection,
+        each: &mut dyn FnMut(Head) -> Result<()>,
+    ) -> Result<()> {
         let messages = self.name(MESSAGES);
-        let condition = filter.sql(CATEGORY, postgres_rows::time_literal);
-        let mut sql = format!(
-            "SELECT stream_name, min(position) - 1 AS position FROM {messages} WHERE {condition} \
-             GROUP BY stream_name HAVING min(position) > 0"
-        );
+        let mut sql = selection.heads_sql(&messages, CATEGORY);
         let mut relations = vec![MESSAGES];
         if self.has_heads {
             relations.push(STREAM_HEADS);
-            let of_category = Filter { category: filter.category.clone(), ..Filter::default() };
-            let of_category =
-                of_category.sql(CATEGORY, postgres_rows::time_literal).replacen("global_position >= 1", "true", 1);
             sql = format!(
-                "{sql} UNION ALL SELECT stream_name, position FROM {} h WHERE {of_category} \
+                "{sql} UNION ALL SELECT stream_name, position FROM {} h WHERE {} \
                  AND NOT EXISTS (SELECT FROM {messages} m WHERE m.stream_name = h.stream_name)",
-                self.name(STREAM_HEADS)
+                self.name(STREAM_HEADS),
+                selection.of_category(CATEGORY)
             );
         }
-        let sql = format!("SELECT stream_name::text, position FROM ({sql}) s ORDER BY stream_name COLLATE \"C\"");
         let mut transaction = self.begin(client, Access::Read, &relations)?;
         postgres_rows::heads(&mut transaction, &sql, each)
     }

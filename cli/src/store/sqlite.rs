@@ -5,16 +5,16 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use message_store_core::time;
-use message_store_sqlite::rusqlite::{self, Connection, OpenFlags, Params, Row, params};
+use message_store_sqlite::rusqlite::{self, Connection, OpenFlags, OptionalExtension, Params, Row, params};
 use serde::de::IgnoredAny;
 
 use super::{
     BY_CONSUMER, BY_REMOVAL, Followed, Namespace, PAGE_BYTES, Part, Result, Stats, Store, Use, passed, quoted,
 };
 use crate::batch::Batch;
-use crate::filter::Filter;
 use crate::interrupt;
 use crate::message::{ConsumerPosition, Head, Message};
+use crate::selection::Selection;
 
 const COLUMNS: &str = "id, stream_name, type, position, global_position, data, metadata, time";
 
@@ -210,22 +210,22 @@ impl Store for SqliteStore {
         }
     }
 
-    fn heads(&mut self, filter: &Filter, each: &mut dyn FnMut(Head) -> Result<()>) -> Result<()> {
+    fn first_not_before(&mut self, time: i64, selection: &Selection) -> Result<Option<i64>> {
+        // Without a fraction where there is none: some write their times like that.
+        let text = time::format(time);
+        let literal = quoted(text.strip_suffix(".000000").unwrap_or(&text));
+        let sql = selection.first_not_before_sql(&self.messages(), CATEGORY, &literal);
+        words(self.connection.query_row(&sql, [], |row| row.get(0)).optional())
+    }
+
+    fn heads(&mut self, selection: &Selection, each: &mut dyn FnMut(Head) -> Result<()>) -> Result<()> {
         let messages = self.messages();
-        let literal = |time| format!("'{}'", time::format(time));
-        let mut sql = format!(
-            "SELECT stream_name, min(position) - 1 AS position FROM {messages} WHERE {} \
-             GROUP BY stream_name HAVING min(position) > 0",
-            filter.sql(CATEGORY, literal)
-        );
+        let mut sql = selection.heads_sql(&messages, CATEGORY);
         if let Some(heads) = self.table("message_store_stream_heads")? {
-            let of_category = match &filter.category {
-                Some(category) => format!("{CATEGORY} = {}", quoted(category)),
-                None => "true".to_owned(),
-            };
             sql = format!(
-                "{sql} UNION ALL SELECT stream_name, position FROM {heads} AS h WHERE {of_category} \
-                 AND NOT EXISTS (SELECT 1 FROM {messages} AS m WHERE m.stream_name = h.stream_name)"
+                "{sql} UNION ALL SELECT stream_name, position FROM {heads} AS h WHERE {} \
+                 AND NOT EXISTS (SELECT 1 FROM {messages} AS m WHERE m.stream_name = h.stream_name)",
+                selection.of_category(CATEGORY)
             );
         }
         let mut statement = words(self.connection.prepare(&format!("SELECT * FROM ({sql}) ORDER BY stream_name")))?;
