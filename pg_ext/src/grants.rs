@@ -6,6 +6,7 @@ use message_store_core::{Error, Result, namespace_name};
 use pgrx::pg_sys::{self, VARCHAROID};
 
 use crate::call::{Answer, Call, Text, sql_functions};
+use crate::encoding::decoded;
 use crate::namespace::{Store, check_ownership, find};
 use crate::spi::{Parameter, connected, text_datum};
 use crate::store_objects;
@@ -34,7 +35,7 @@ fn grant_namespace(call: &Call<'_>) -> Result<Answer> {
         Some(b"read") => Mode::Read,
         Some(b"write") => Mode::Write,
         Some(b"admin") => Mode::Admin,
-        mode => return Err(Error::InvalidGrantMode(mode.map(|mode| String::from_utf8_lossy(mode).into_owned()))),
+        mode => return Err(Error::InvalidGrantMode(mode.map(decoded))),
     };
     let store = find(name)?;
     check_ownership(store.schema, name);
@@ -95,12 +96,11 @@ fn revoke_namespace(call: &Call<'_>) -> Result<Answer> {
 
 /// The name of a role that exists.
 fn role_name(argument: Option<Text<'_>>) -> Result<String> {
-    let name = argument.map(|name| String::from_utf8_lossy(name.bytes()).into_owned());
-    let exists = name.as_deref().and_then(|name| CString::new(name).ok()).is_some_and(|name| {
+    let exists = argument.and_then(|name| CString::new(name.bytes()).ok()).is_some_and(|name| {
         // SAFETY: catalog look-up by a NUL-terminated name.
         unsafe { pg_sys::get_role_oid(name.as_ptr(), true) != pg_sys::InvalidOid }
     });
-    match name {
+    match argument.map(|name| decoded(name.bytes())) {
         Some(name) if exists => Ok(name),
         name => Err(Error::RoleDoesNotExist(name)),
     }

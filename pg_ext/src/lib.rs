@@ -16,6 +16,7 @@ mod delete_namespace;
 mod direct_insert;
 mod direct_scan;
 mod durability;
+mod encoding;
 mod grants;
 mod horizon;
 mod import;
@@ -61,6 +62,7 @@ pgrx::pg_module_magic!(name, version);
 #[unsafe(no_mangle)]
 extern "C-unwind" fn _PG_init() {
     settings::define();
+    message_store_core::error::decode_by(encoding::decoded);
 }
 
 pgrx::extension_sql_file!("../../sql/postgres/extension/adoption.sql", name = "adoption", bootstrap);

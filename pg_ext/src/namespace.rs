@@ -12,6 +12,7 @@ use message_store_core::{Error, Result, namespace_name};
 use pgrx::pg_sys;
 
 use crate::call::Text;
+use crate::encoding::decoded;
 use crate::postgres_error::protect;
 use crate::postgres_version::{acl_mode, schema_aclcheck, schema_ownercheck};
 use crate::registry::{check_once, find_once, is_registered, recorded_owner};
@@ -199,7 +200,7 @@ pub fn role_name(role: pg_sys::Oid) -> String {
     // SAFETY: a catalog look-up; the name is null for a role that was dropped.
     unsafe {
         let name = pg_sys::GetUserNameFromId(role, true);
-        if name.is_null() { String::new() } else { CStr::from_ptr(name).to_string_lossy().into_owned() }
+        if name.is_null() { String::new() } else { decoded(CStr::from_ptr(name).to_bytes()) }
     }
 }
 

@@ -9,6 +9,7 @@ use message_store_core::arguments::{BatchSize, CategoryRead, StreamRead};
 use pgrx::pg_sys::{self, Datum};
 
 use crate::call::Text;
+use crate::encoding::decoded;
 use crate::report::notice;
 use crate::settings;
 use crate::write::Message;
@@ -107,7 +108,7 @@ fn select(filter: &str) -> String {
 
 fn finish(command: &mut String, condition: Option<&[u8]>, order: &str, batch_size: BatchSize) {
     if let Some(condition) = condition {
-        *command += &format!(" AND\n      ({})", String::from_utf8_lossy(condition));
+        *command += &format!(" AND\n      ({})", decoded(condition));
     }
     *command += &format!("\n    ORDER BY\n      {order} ASC");
     if !batch_size.is_unlimited() {
@@ -120,7 +121,7 @@ fn argument(name: &str, value: Option<String>) {
 }
 
 fn text(value: Option<&[u8]>) -> Option<String> {
-    value.map(|bytes| String::from_utf8_lossy(bytes).into_owned())
+    value.map(decoded)
 }
 
 fn number(value: Option<i64>) -> Option<String> {
@@ -131,6 +132,6 @@ fn jsonb(value: Datum) -> String {
     // SAFETY: the datum is a jsonb; the output function gives a NUL-terminated text.
     unsafe {
         let output = pg_sys::OidOutputFunctionCall(pg_sys::Oid::from(pg_sys::F_JSONB_OUT), value);
-        CStr::from_ptr(output).to_string_lossy().into_owned()
+        decoded(CStr::from_ptr(output).to_bytes())
     }
 }

@@ -10,6 +10,7 @@ use message_store_core::Error;
 use pgrx::pg_sys::panic::ErrorReportWithLevel;
 use pgrx::{PgLogLevel, pg_sys};
 
+use crate::encoding::encoded;
 use crate::postgres_error::protect;
 
 /// A text for the client, in Postgres' memory and the database's encoding.
@@ -17,16 +18,8 @@ struct ClientText(*const c_char);
 
 impl ClientText {
     fn new(text: &str) -> Self {
-        // SAFETY: reads a setting of the backend.
-        let encoding = unsafe { pg_sys::GetDatabaseEncoding() };
-        let keeps_utf8 = [pg_sys::pg_enc::PG_UTF8, pg_sys::pg_enc::PG_SQL_ASCII]
-            .into_iter()
-            .any(|kept| c_int::try_from(kept) == Ok(encoding));
-        let bytes: Vec<u8> = if keeps_utf8 {
-            text.bytes().filter(|&byte| byte != 0).collect()
-        } else {
-            text.chars().map(|c| u8::try_from(c).ok().filter(|b| b.is_ascii() && *b != 0).unwrap_or(b'?')).collect()
-        };
+        let mut bytes = encoded(text);
+        bytes.retain(|&byte| byte != 0);
         // SAFETY: palloc gives that many bytes or raises an error; one more is asked for, for the final NUL.
         unsafe {
             let copy = pg_sys::palloc(bytes.len() + 1).cast::<u8>();

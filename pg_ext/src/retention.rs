@@ -6,6 +6,7 @@ use pgrx::pg_sys::{Datum, INT8OID, UUIDOID, VARCHAROID};
 
 use crate::call::{Answer, Call, Text, sql_functions};
 use crate::direct_scan;
+use crate::encoding::decoded;
 use crate::lock::lock_category_of;
 use crate::namespace::{self, Store, Use};
 use crate::spi::{LatestSnapshot, Parameter, Spi, connected};
@@ -51,7 +52,7 @@ fn remove(store: Store, stream_name: Option<Text<'_>>, last_to_go: Option<i64>) 
                 None => spi.run(Statement::KeepHead.plan(spi, &store), &[name, position(version)]),
                 // By a trigger or by row security, and with them the stream would go on from there.
                 Some(left) if left < version => {
-                    let stream_name = String::from_utf8_lossy(stream_name.bytes()).into_owned();
+                    let stream_name = decoded(stream_name.bytes());
                     return Err(Error::VersionWouldGoBack { stream_name, version });
                 }
                 Some(_) => {}

@@ -11,6 +11,7 @@ use std::ptr::null_mut;
 use message_store_core::Result;
 use pgrx::pg_sys;
 
+use crate::encoding::{decoded, encoded};
 use crate::postgres_error::protect;
 use crate::rows::Rows;
 use crate::setting_guard::SettingGuard;
@@ -209,7 +210,7 @@ impl Spi {
             }
             let table = pg_sys::SPI_tuptable;
             let value = pg_sys::SPI_getvalue(*(*table).vals, (*table).tupdesc, 1);
-            (!value.is_null()).then(|| CStr::from_ptr(value).to_string_lossy().into_owned())
+            (!value.is_null()).then(|| decoded(CStr::from_ptr(value).to_bytes()))
         }
     }
 
@@ -253,7 +254,7 @@ fn check(result: c_int) {
 }
 
 fn c_string(sql: &str) -> CString {
-    CString::new(sql).unwrap_or_default()
+    CString::new(encoded(sql)).unwrap_or_default()
 }
 
 fn length(count: usize) -> c_int {

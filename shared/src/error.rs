@@ -3,6 +3,8 @@
 //! Clients match these texts, so they are part of the contract: those of Message DB are Message DB's, those of an
 //! engine error (a bad uuid, a broken constraint) are Postgres', the rest are this product's own.
 
+use std::sync::OnceLock;
+
 /// The result of a rule.
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -169,9 +171,19 @@ fn completes(namespace: &str) -> String {
     format!("SELECT message_store.{function}('{namespace}')")
 }
 
-/// A value for an error text; bytes that are not UTF-8 are replaced.
+static DECODE: OnceLock<fn(&[u8]) -> String> = OnceLock::new();
+
+/// Says how the bytes of texts are to be read for errors, where they may be in another encoding than UTF-8.
+pub fn decode_by(decode: fn(&[u8]) -> String) {
+    DECODE.get_or_init(|| decode);
+}
+
+/// A value for an error text; bytes that are not UTF-8 are replaced, unless somebody can read them.
 pub(crate) fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
+    match DECODE.get() {
+        Some(decode) => decode(bytes),
+        None => String::from_utf8_lossy(bytes).into_owned(),
+    }
 }
 
 /// NULL is printed as `<NULL>`, as plpgsql's RAISE does.

@@ -1,6 +1,6 @@
 //! Errors of ours are Postgres errors like any other: no trace of Rust in them, and nothing written.
 
-use message_store_tests::{Store, Target};
+use message_store_tests::{Session, Store, Target};
 
 /// Statements that fail, each in another place, with their SQLSTATE.
 const FAILING: [(&str, &str); 24] = [
@@ -86,4 +86,60 @@ fn an_error_leaves_the_session_usable() {
     assert_eq!(session.number("SELECT write_message(gen_random_uuid()::varchar, 'b-1', 'T', '{}')"), 1);
     session.ok("COMMIT");
     assert_eq!(session.number(COUNT), 2);
+}
+
+/// A superuser's session in a database of its own with a store, of another encoding than the client's.
+fn in_encoding(encoding: &str) -> Session {
+    let store = Store::fresh(Target::Ours);
+    let database = format!("{}_{}", store.database, encoding.to_lowercase());
+    let create = format!("CREATE DATABASE {database} ENCODING '{encoding}' LOCALE 'C' TEMPLATE template0");
+    store.superuser().ok(&create);
+    let mut session = Session::open(store.cluster.config(&database, "postgres"));
+    session.ok("CREATE EXTENSION message_store; SET search_path = message_store, public");
+    session
+}
+
+#[test]
+fn errors_and_notices_show_texts_of_the_database_s_encoding() {
+    let mut session = in_encoding("LATIN1");
+    session.ok("SELECT write_message(NULL, 'straße-1', 'Tür', '{\"ä\": \"Ã©\"}')");
+    for (call, message) in [
+        (
+            "write_message(NULL, 'straße-1', 'T', '{}', NULL, 5)",
+            "Wrong expected version: 5 (Stream: straße-1, Stream Version: 0)",
+        ),
+        ("get_category_messages('straße-1')", "Must be a category: straße-1"),
+        ("get_category_messages('a', 1, 1, 'Ã©-1')", "Correlation must be a category (Correlation: Ã©-1)"),
+        ("write_message('é', 'a-1', 'T', '{}')", "invalid input syntax for type uuid: \"é\""),
+        (
+            "write_messages('a-1', '[{\"type\": \"T\", \"dätä\": 1}]')",
+            "Messages must be a JSON array of objects (Element 0: unknown key \"dätä\")",
+        ),
+        ("set_namespace_option('message_store', 'ä', 'b')", "Unknown namespace option: ä"),
+        ("grant_namespace('message_store', 'public', 'ä')", "Mode must be read or write: ä"),
+        ("grant_namespace('message_store', 'rôle')", "role \"rôle\" does not exist"),
+    ] {
+        assert_eq!(session.error(&format!("SELECT {call}")).message, message);
+    }
+    session
+        .ok("BEGIN; CREATE ROLE \"rôle\"; SELECT grant_namespace('message_store', 'rôle', 'write'); SET ROLE \"rôle\"");
+    session.ok("SET LOCAL message_store.debug_write = 'on'");
+    let notices = session.run("SELECT write_message(NULL, 'straße-1', 'Tür', '{\"ä\": \"ö\"}')").notices;
+    let notices: Vec<&str> = notices.iter().map(|(_, text)| text.as_str()).collect();
+    for notice in ["» write_message", "stream_name ($2): straße-1", "type ($3): Tür", "data ($4): {\"ä\": \"ö\"}"]
+    {
+        assert!(notices.contains(&notice), "{notice}: {notices:?}");
+    }
+    session.ok("ROLLBACK");
+}
+
+#[test]
+fn what_an_encoding_lacks_is_a_question_mark() {
+    let mut session = in_encoding("KOI8R");
+    session.ok("SET message_store.debug_write = 'on'");
+    let notices = session.run("SELECT write_message(NULL, 'Москва-1', 'T', '{}')").notices;
+    let notices: Vec<&str> = notices.iter().map(|(_, text)| text.as_str()).collect();
+    for notice in ["? write_message", "stream_name ($2): Москва-1"] {
+        assert!(notices.contains(&notice), "{notice}: {notices:?}");
+    }
 }
