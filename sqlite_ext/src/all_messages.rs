@@ -6,7 +6,8 @@ use message_store_core::arguments::{BatchSize, DEFAULT_GLOBAL_POSITION};
 
 use crate::connection::Connection;
 use crate::engine::arguments::Arguments;
-use crate::engine::table_function::{Rows, TableFunction};
+use crate::engine::rows::Rows;
+use crate::engine::table_function::TableFunction;
 use crate::errors::Result;
 use crate::message_rows::{COLUMNS, Filter, GLOBAL_POSITION, MessageRows, NoRows, Source};
 use crate::namespaces::{is_readable, with_store};

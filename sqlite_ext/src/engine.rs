@@ -5,6 +5,7 @@ pub mod closing_hook;
 pub mod db;
 pub mod guard;
 mod row_values;
+pub mod rows;
 pub mod scalar;
 pub mod statement;
 pub mod table_function;

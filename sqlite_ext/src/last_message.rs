@@ -4,7 +4,8 @@ use std::rc::Rc;
 
 use crate::connection::Connection;
 use crate::engine::arguments::Arguments;
-use crate::engine::table_function::{Rows, TableFunction};
+use crate::engine::rows::Rows;
+use crate::engine::table_function::TableFunction;
 use crate::errors::Result;
 use crate::message_rows::{COLUMNS, Filter, MessageRows, NoRows, Source};
 use crate::namespaces::{is_readable, with_store};

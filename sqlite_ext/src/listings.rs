@@ -8,8 +8,9 @@ use message_store_core::namespace_name;
 
 use crate::connection::Connection;
 use crate::engine::arguments::Arguments;
+use crate::engine::rows::{HeldRows, Rows, Value};
 use crate::engine::statement::Statement;
-use crate::engine::table_function::{HeldRows, Rows, TableFunction, Value};
+use crate::engine::table_function::TableFunction;
 use crate::errors::Result;
 use crate::message_rows::NoRows;
 use crate::namespaces::{is_readable, with_store};

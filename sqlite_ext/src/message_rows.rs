@@ -6,8 +6,8 @@ use message_store_core::consumer_group::ConsumerGroup;
 use message_store_core::json;
 use message_store_core::stream_name::category;
 
+use crate::engine::rows::Rows;
 use crate::engine::statement::{Parameter, Statement};
-use crate::engine::table_function::Rows;
 use crate::errors::Result;
 use crate::statements::Pooled;
 

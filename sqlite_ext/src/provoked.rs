@@ -5,8 +5,9 @@ use std::rc::Rc;
 
 use crate::connection::Connection;
 use crate::engine::arguments::Arguments;
+use crate::engine::rows::{Rows, Value};
 use crate::engine::scalar::{Answer, Purity, Scalar};
-use crate::engine::table_function::{Rows, TableFunction, Value};
+use crate::engine::table_function::TableFunction;
 use crate::errors::Result;
 
 /// `message_store_panic()`: panics.

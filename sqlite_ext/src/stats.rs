@@ -9,8 +9,9 @@ use std::rc::Rc;
 
 use crate::connection::Connection;
 use crate::engine::arguments::Arguments;
+use crate::engine::rows::{Rows, Value};
 use crate::engine::statement::Parameter;
-use crate::engine::table_function::{Rows, TableFunction, Value};
+use crate::engine::table_function::TableFunction;
 use crate::errors::Result;
 use crate::namespaces::{is_readable, with_store};
 use crate::store::Store;
