@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The suites that work in one process, under valgrind and with the debug library: no access to memory that is not there or
-# not set, and nothing lost that nobody points to any more. What is found has to have our library in its stack; Python by
-# itself has nothing. Ten minutes; run.sh calls it for the long run.
+# not set, and nothing lost that nobody points to any more. Nothing is left out: Python by itself has nothing of the kind.
+# A quarter of an hour; run.sh calls it for the long run.
 #
 #   tests/sqlite/valgrind.sh               all of them
 #   tests/sqlite/valgrind.sh test_golden   these only
@@ -13,8 +13,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")"
 repository=$(cd ../.. && pwd)
 target=${CARGO_TARGET_DIR:-$repository/target}
 python=${PYTHON:-/usr/bin/python3}
-[ $# -gt 0 ] || set -- test_golden test_corpus test_transactions test_batches test_namespaces test_retention test_stats \
-    test_consumer_positions test_lifecycle
+[ $# -gt 0 ] || set -- test_golden test_corpus test_transactions test_interrupts test_reads test_batches test_namespaces \
+    test_retention test_consumer_positions test_stats test_direct_only test_lifecycle
 
 if ! command -v valgrind > /dev/null; then
     echo "valgrind.sh: installing Debian's valgrind"
