@@ -73,10 +73,7 @@ pub struct Loader<'a> {
 impl<'a> Loader<'a> {
     /// Asks the target where it stands. The source has given out the global positions below `end`.
     pub fn new(target: &'a mut dyn Store, end: i64, loading: Loading) -> Result<Self, Failure> {
-        let mut standing = Standing::of(target, end)?;
-        if loading.append {
-            standing.trust();
-        }
+        let standing = Standing::of(target, end, loading.append)?;
         let done = Done { last_global_position: standing.last(), ..Done::default() };
         let (batch, heads, holds_heads) = (Batch::default(), Vec::new(), done.last_global_position > 0);
         Ok(Self { target, removes: loading.delete, batch, heads, holds_heads, standing, is_reopening: false, done })

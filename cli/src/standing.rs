@@ -23,27 +23,25 @@ pub struct Standing {
     next: i64,
     ids: Option<Ids>,
     ahead: Option<Id>,
+    /// Whether the target has a message that the source has, too, or none at all.
     has_met: bool,
+    /// Whether it is taken for one that belongs to the source all the same.
+    is_trusted: bool,
 }
 
 impl Standing {
     /// Asks the target. What comes is of a source that has given out the global positions below `end`.
-    pub fn of(target: &mut dyn Store, end: i64) -> Result<Self, Failure> {
+    pub fn of(target: &mut dyn Store, end: i64, is_trusted: bool) -> Result<Self, Failure> {
         let last = target.last().of_target()?;
-        let next = target.next_global_position().of_target()?;
         let has_met = last.is_none();
-        let standing = Self { last, next, ids: None, ahead: None, has_met };
+        let mut standing = Self { last, next: 0, ids: None, ahead: None, has_met, is_trusted };
+        standing.next = target.next_global_position().of_target()?.max(standing.last().saturating_add(1));
         if standing.last() >= end { Err(standing.strange(", which ends before")) } else { Ok(standing) }
     }
 
     /// The global position of the target's last message; 0 without one.
     pub fn last(&self) -> i64 {
         self.last.as_ref().map_or(0, |last| last.0)
-    }
-
-    /// Takes the target for one that belongs to the source, whatever its messages are.
-    pub fn trust(&mut self) {
-        self.has_met = true;
     }
 
     /// Looks for the newest message that the source has as well, and returns from where on what comes is of interest.
@@ -56,7 +54,7 @@ impl Standing {
         target: &mut dyn Store,
         category: Option<&str>,
     ) -> Result<i64, Failure> {
-        if self.has_met {
+        if self.last.is_none() {
             return Ok(1);
         }
         let mut common = newest_common(source, target, self.last(), category)?;
@@ -90,7 +88,7 @@ impl Standing {
 
     /// Makes sure that they belong together.
     pub fn check_met(&self) -> Result<(), Failure> {
-        if self.has_met {
+        if self.has_met || self.is_trusted {
             return Ok(());
         }
         Err(self.strange(", nor is any before it; --append goes on after it all the same"))

@@ -5,6 +5,7 @@ mod postgres;
 mod postgres_rows;
 mod postgres_tables;
 mod sqlite;
+mod sqlite_rows;
 mod writers;
 
 use std::time::Duration;

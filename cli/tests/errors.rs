@@ -318,13 +318,21 @@ fn a_device_is_written_to_and_not_looked_into() {
     assert_eq!(null.code, Some(0), "{null:?}");
     // A pipe with a name.
     let folder = tempfile::tempdir().expect("a folder");
-    let pipe = folder.path().join("pipe").display().to_string();
+    let path = |name: &str| folder.path().join(name);
+    let pipe = path("pipe").display().to_string();
     assert!(std::process::Command::new("mkfifo").arg(&pipe).status().expect("mkfifo").success());
     let reader =
         std::process::Command::new("cat").arg(&pipe).stdout(std::process::Stdio::piped()).spawn().expect("cat");
     assert_eq!(limited(&["export", &source, &pipe]).code, Some(0));
     let text = String::from_utf8(reader.wait_with_output().expect("cat").stdout).expect("UTF-8");
     assert_eq!(text.lines().count(), 62);
+    // And read from one.
+    let script = r#""$1" export "$2" "$3" -q & exec "$1" import "$3" "$4""#;
+    let target = path("piped.db");
+    let mut both = std::process::Command::new("sh");
+    both.args(["-c", script, "sh", env!("CARGO_BIN_EXE_message-store"), &source, &pipe, &file_url(&target)]);
+    assert_eq!(ended(both).code, Some(0));
+    assert!(file_digest(&target).starts_with("60 "));
 }
 
 #[test]

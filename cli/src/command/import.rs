@@ -1,5 +1,6 @@
 //! `import`.
 
+use std::fs;
 use std::path::Path;
 use std::sync::atomic::Ordering;
 
@@ -19,7 +20,8 @@ const SKIPPED: u64 = 1000;
 /// Puts the messages of a file into a store.
 pub fn run(file: &Path, target: &Location, partial: bool, loading: Loading, quiet: bool) -> Result<Report, Failure> {
     // Nothing of a torn file is imported; what comes by a pipe is seen only once.
-    if !partial && file != Path::new("-") {
+    let is_stream = file == Path::new("-") || fs::metadata(file).is_ok_and(|metadata| !metadata.is_file());
+    if !partial && !is_stream {
         ExportReader::open(file)?.check()?;
     }
     let mut reader = ExportReader::open(file)?;

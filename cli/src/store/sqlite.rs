@@ -5,9 +5,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use message_store_core::time;
-use message_store_sqlite::rusqlite::{self, Connection, OpenFlags, OptionalExtension, Params, Row, params};
-use serde::de::IgnoredAny;
+use message_store_sqlite::rusqlite::{self, Connection, OpenFlags, OptionalExtension, Params, params};
 
+use super::sqlite_rows::{COLUMNS, consumer_position, message, words};
 use super::{
     BY_CONSUMER, BY_REMOVAL, Followed, Namespace, PAGE_BYTES, Part, Result, Stats, Store, Use, passed, quoted,
 };
@@ -15,8 +15,6 @@ use crate::batch::Batch;
 use crate::interrupt;
 use crate::message::{ConsumerPosition, Head, Message};
 use crate::selection::Selection;
-
-const COLUMNS: &str = "id, stream_name, type, position, global_position, data, metadata, time";
 
 /// The category of a stream, as the index of the file has it.
 const CATEGORY: &str = "substr(stream_name, 1, instr(stream_name || '-', '-') - 1)";
@@ -31,14 +29,6 @@ pub struct SqliteStore {
     release: String,
     schema: String,
     data_version: Option<i64>,
-}
-
-/// A failure of SQLite, in words.
-fn words<T>(result: rusqlite::Result<T>) -> Result<T> {
-    result.map_err(|error| match error {
-        rusqlite::Error::SqliteFailure(_, Some(message)) => message,
-        error => error.to_string(),
-    })
 }
 
 impl SqliteStore {
@@ -147,35 +137,6 @@ impl SqliteStore {
         })
         .map(drop)
     }
-}
-
-fn message(row: &Row<'_>) -> Result<Message> {
-    let read = || {
-        let time: String = row.get(7)?;
-        let message = Message {
-            id: row.get(0)?,
-            stream_name: row.get(1)?,
-            kind: row.get(2)?,
-            position: row.get(3)?,
-            global_position: row.get(4)?,
-            data: row.get(5)?,
-            metadata: row.get(6)?,
-            time: 0,
-        };
-        Ok((message, time))
-    };
-    let (mut message, text) = words(read())?;
-    let wrong = |what: &str| format!("the message of global position {}: {what}", message.global_position);
-    message.time = time::parse(text.as_bytes()).ok_or_else(|| wrong(&format!("\"{text}\" is no time")))?;
-    // Whoever writes to the file without the functions may have written anything.
-    for json in [&message.data, &message.metadata].into_iter().flatten() {
-        serde_json::from_str::<IgnoredAny>(json).map_err(|error| wrong(&format!("not JSON: {error}")))?;
-    }
-    Ok(message)
-}
-
-fn consumer_position(row: &Row<'_>) -> rusqlite::Result<ConsumerPosition> {
-    Ok(ConsumerPosition { category: row.get(0)?, consumer: row.get(1)?, position: row.get(2)?, time: row.get(3)? })
 }
 
 impl Store for SqliteStore {
