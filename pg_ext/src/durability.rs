@@ -123,12 +123,13 @@ pub fn flush_visible() {
     if !is_wanted() {
         return;
     }
-    // SAFETY: reads shared state; the look-ups are of transactions that have been started.
+    // SAFETY: reads shared state; the look-ups are of transactions that have been started and are still kept.
     unsafe {
         let next = TransactionId::from(pg_sys::ReadNextFullTransactionId().value as u32); // its low half
         let known = DURABLE_BEFORE.get();
         let distance = next.into_inner().wrapping_sub(known.into_inner());
-        if !is_normal(known) || distance > GROUP * MAX_GROUPS {
+        let is_kept = is_normal(known) && !precedes(known, postgres_version::oldest_transaction_kept());
+        if !is_kept || distance > GROUP * MAX_GROUPS {
             flush(end_of_log());
             return;
         }

@@ -17,7 +17,7 @@ use crate::lock_tag::{self, Mode};
 use crate::namespace::{self, Store, refuse, relation_oid};
 use crate::postgres_version::acl_mode;
 use crate::store_objects::SEQUENCE;
-use crate::transaction_memory;
+use crate::{table_layout, transaction_memory};
 
 /// How many categories of a namespace a transaction marks singly, before one mark for all of them takes over.
 const MAX_CATEGORIES: usize = 64;
@@ -56,12 +56,19 @@ fn check(sequence: pg_sys::Oid, privileges: u32) {
 
 /// Makes sure that the caller may move the sequence, as an import does.
 pub fn check_may_set(store: &Store) -> Result<()> {
-    check(sequence(store)?, pg_sys::ACL_UPDATE);
+    check(named(store)?, pg_sys::ACL_UPDATE);
     Ok(())
 }
 
-fn sequence(store: &Store) -> Result<pg_sys::Oid> {
+/// The sequence of the store's name for it.
+fn named(store: &Store) -> Result<pg_sys::Oid> {
     relation_oid(SEQUENCE, store.schema).ok_or_else(|| unusable(store))
+}
+
+/// The same, once it is certain that the table's rows draw from it. The table must be locked.
+fn sequence(store: &Store) -> Result<pg_sys::Oid> {
+    let sequence = named(store)?;
+    if table_layout::of(store).sequence == Some(sequence) { Ok(sequence) } else { Err(unusable(store)) }
 }
 
 /// Leaves a mark for every category, from a position on that this transaction is about to take.
@@ -70,15 +77,16 @@ pub fn mark_all(store: &Store, lowest: i64) {
     transaction_memory::with(|memory| memory.marks.insert((store.table, EVERY_CATEGORY)));
 }
 
-/// The highest global position drawn so far, `None` when none was. The caller must be allowed to read the sequence.
+/// The highest global position drawn so far, `None` when none was. The caller must be allowed to read the sequence, and
+/// have locked the table.
 pub fn last_position_drawn(store: &Store) -> Result<Option<i64>> {
     let sequence = sequence(store)?;
     check_sequence(store, sequence)?;
     Ok(last_drawn(sequence))
 }
 
-/// Up to which global position the store is settled as of now, or one of its categories. The snapshot to read with is
-/// to be taken after.
+/// Up to which global position the store is settled as of now, or one of its categories. The table must be locked; the
+/// snapshot to read with is to be taken after.
 pub fn settled(store: &Store, category: Option<&[u8]>) -> Result<i64> {
     // SAFETY: reads the backend's state.
     if unsafe { pg_sys::RecoveryInProgress() } {

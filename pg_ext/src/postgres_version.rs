@@ -20,6 +20,17 @@ pub fn end_of_flushed_log() -> pg_sys::XLogRecPtr {
     }
 }
 
+/// The first transaction whose end Postgres still knows of.
+pub fn oldest_transaction_kept() -> pg_sys::TransactionId {
+    // SAFETY: reads shared state.
+    unsafe {
+        #[cfg(any(feature = "pg14", feature = "pg15", feature = "pg16"))]
+        return (*pg_sys::ShmemVariableCache).oldestClogXid;
+        #[cfg(not(any(feature = "pg14", feature = "pg15", feature = "pg16")))]
+        (*pg_sys::TransamVariables).oldestClogXid
+    }
+}
+
 /// Makes the (empty) answer of a set-returning function: a tuple store, with the columns that the call is declared with.
 ///
 /// # Safety

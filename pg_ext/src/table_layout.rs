@@ -54,6 +54,8 @@ pub struct Layout {
     /// The usable indexes, in the order in which Postgres keeps them.
     indexes: [Option<(Index, Oid)>; 4],
     insert: Option<Insert>,
+    /// The sequence that global positions are drawn from by default, if they are from any.
+    pub sequence: Option<Oid>,
     /// Whether writing to the table writes nothing else: no trigger, no rule, no code of the user's at all.
     pub is_self_contained: bool,
     /// What its writers lock.
@@ -145,7 +147,7 @@ fn look(table: Oid) -> Layout {
     unsafe {
         let relation = pg_sys::table_open(table, pg_sys::NoLock.cast_signed());
         let found = indexes(relation);
-        let usable = || found.iter().filter_map(|(oid, index)| index.map(|index| (index, *oid)));
+        let usable = || found.iter().filter_map(|found| found.index.map(|index| (index, found.oid)));
         let mut slots = [None; 4];
         for (slot, index) in slots.iter_mut().zip(usable()) {
             *slot = Some(index);
@@ -160,6 +162,7 @@ fn look(table: Oid) -> Layout {
             && !class.relrowsecurity
             && adds_nothing(relation)
             && sequence_of_defaults(relation).is_some()
+            && !found.iter().any(|found| found.runs_code)
             && (*relation).trigdesc.is_null()
             && (*relation).rd_rules.is_null()
             && class.relpersistence.cast_unsigned() == pg_sys::RELPERSISTENCE_PERMANENT;
@@ -170,6 +173,7 @@ fn look(table: Oid) -> Layout {
             readable,
             indexes: slots,
             insert: insert.flatten(),
+            sequence: sequence_of_rows(relation),
             is_self_contained,
             append_lock: if has_constraint(relation, BY_STREAM) { AppendLock::Stream } else { AppendLock::Category },
             notify: has_constraint(relation, NOTIFIES),
@@ -255,11 +259,21 @@ unsafe fn has_constraint(relation: pg_sys::Relation, name: &CStr) -> bool {
     unsafe { check_constraints(relation).iter().any(|constraint| CStr::from_ptr(constraint.ccname) == name) }
 }
 
-/// Every index of the table, and which of a store's it is.
+/// An index of the table.
+struct Found {
+    oid: Oid,
+    /// Which of a store's it is.
+    index: Option<Index>,
+    /// Whether it computes its entries, or which rows are in it, by functions of the user's: whatever they are declared to
+    /// be, they may write.
+    runs_code: bool,
+}
+
+/// Every index of the table.
 ///
 /// # Safety
 /// The relation must be open.
-unsafe fn indexes(relation: pg_sys::Relation) -> Vec<(Oid, Option<Index>)> {
+unsafe fn indexes(relation: pg_sys::Relation) -> Vec<Found> {
     // SAFETY: the list is a copy of OIDs; each index stays locked while it is looked at.
     unsafe {
         let list = pg_sys::RelationGetIndexList(relation);
@@ -268,9 +282,11 @@ unsafe fn indexes(relation: pg_sys::Relation) -> Vec<(Oid, Option<Index>)> {
             .map(|i| {
                 let oid = (*(*list).elements.add(i)).oid_value;
                 let index = pg_sys::index_open(oid, pg_sys::AccessShareLock.cast_signed());
-                let found = kind_of_index(index);
+                let kind = kind_of_index(index);
+                let is_plain = pg_sys::RelationGetIndexExpressions(index).is_null()
+                    && pg_sys::RelationGetIndexPredicate(index).is_null();
                 pg_sys::index_close(index, pg_sys::NoLock.cast_signed());
-                (oid, found)
+                Found { oid, index: kind, runs_code: kind.is_none() && !is_plain }
             })
             .collect()
     }
@@ -339,7 +355,7 @@ unsafe fn expressions_are_categories(index: pg_sys::Relation) -> bool {
     }
 }
 
-/// The argument of a call of `message_store.category`, if it is one.
+/// The argument of a call of `message_store.category(varchar)`, if it is one.
 ///
 /// # Safety
 /// The node must be part of an expression tree.
@@ -350,12 +366,23 @@ unsafe fn argument_of_category(node: *mut pg_sys::Node) -> Option<*mut pg_sys::N
         let name = pg_sys::get_func_name(call.funcid);
         let is_category = !name.is_null()
             && CStr::from_ptr(name) == c"category"
-            && schema_oid("message_store") == Some(pg_sys::get_func_namespace(call.funcid));
+            && schema_oid("message_store") == Some(pg_sys::get_func_namespace(call.funcid))
+            && takes_and_returns_varchar(call.funcid);
         let arguments = list(call.args);
         match arguments[..] {
             [argument] if is_category => Some(without_relabel(argument)),
             _ => None,
         }
+    }
+}
+
+/// Whether a function is the one of a name that the extension makes: the name may be an overload's, too.
+fn takes_and_returns_varchar(function: Oid) -> bool {
+    let (mut kinds, mut count) = (std::ptr::null_mut(), 0);
+    // SAFETY: a catalog look-up of a function that exists; the list is as long as the count.
+    unsafe {
+        let result = pg_sys::get_func_signature(function, &mut kinds, &mut count);
+        count == 1 && *kinds == pg_sys::VARCHAROID && result == pg_sys::VARCHAROID
     }
 }
 
@@ -401,6 +428,7 @@ macro_rules! tagged {
 
 tagged! {
     FuncExpr => T_FuncExpr;
+    NextValueExpr => T_NextValueExpr;
     OpExpr => T_OpExpr;
     Var => T_Var;
     Const => T_Const;
@@ -432,24 +460,33 @@ unsafe fn list(list: *mut pg_sys::List) -> Vec<*mut pg_sys::Node> {
 /// # Safety
 /// The relation must be open.
 unsafe fn sequence_of_defaults(relation: pg_sys::Relation) -> Option<Oid> {
-    // SAFETY: as the caller's; the defaults are copies.
+    // SAFETY: as the caller's; the default is a copy.
     unsafe {
-        let sequence = sequence_of(pg_sys::build_column_default(relation, column::GLOBAL_POSITION.into()))?;
+        let sequence = sequence_of_rows(relation)?;
         is_transaction_time(pg_sys::build_column_default(relation, column::TIME.into())).then_some(sequence)
     }
+}
+
+/// The sequence of global positions.
+///
+/// # Safety
+/// The relation must be open.
+unsafe fn sequence_of_rows(relation: pg_sys::Relation) -> Option<Oid> {
+    // SAFETY: as the caller's; the default is a copy.
+    unsafe { sequence_of(pg_sys::build_column_default(relation, column::GLOBAL_POSITION.into())) }
 }
 
 /// What adding rows takes, where the defaults are those of a store.
 ///
 /// # Safety
 /// The relation must be open.
-unsafe fn insert(relation: pg_sys::Relation, found: &[(Oid, Option<Index>)]) -> Option<Insert> {
+unsafe fn insert(relation: pg_sys::Relation, found: &[Found]) -> Option<Insert> {
     // SAFETY: as the caller's.
     unsafe {
         let sequence = sequence_of_defaults(relation)?;
         let mut indexes = [(Index::GlobalPosition, pg_sys::InvalidOid); 4];
-        for (slot, (oid, index)) in indexes.iter_mut().zip(found) {
-            *slot = ((*index)?, *oid);
+        for (slot, found) in indexes.iter_mut().zip(found) {
+            *slot = (found.index?, found.oid);
         }
         let mut not_null = [false; column::COUNT];
         for (slot, column) in not_null.iter_mut().zip(attributes((*relation).rd_att)) {
@@ -459,13 +496,16 @@ unsafe fn insert(relation: pg_sys::Relation, found: &[(Oid, Option<Index>)]) -> 
     }
 }
 
-/// The sequence of `nextval('...'::regclass)`.
+/// The sequence of `nextval('...'::regclass)`, or of an identity column.
 ///
 /// # Safety
 /// The node must be null or an expression tree.
 unsafe fn sequence_of(default: *mut pg_sys::Node) -> Option<Oid> {
     // SAFETY: as the caller's.
     unsafe {
+        if let Some(identity) = as_node::<pg_sys::NextValueExpr>(default) {
+            return Some(identity.seqid);
+        }
         let call = as_node::<pg_sys::FuncExpr>(default)?;
         let arguments = list(call.args);
         let [argument] = arguments[..] else { return None };

@@ -57,7 +57,8 @@ pub fn begin(store: Store, stream_name: Option<Text<'_>>) -> Result<Store> {
     store.check_privileges(Use::Write);
     // SAFETY: reads the backend's state.
     if unsafe { pg_sys::RecoveryInProgress() } {
-        // A standby refuses the insert, in Postgres' own words; it has no such locks to give.
+        // A standby refuses the insert, in Postgres' own words; it has no locks for writers to give.
+        let store = store.lock(Use::Read)?;
         lock::lock_category_of(&store, stream_name);
         return Ok(store);
     }

@@ -98,7 +98,10 @@ pub enum Error {
     GlobalPositionTaken(i64),
     #[error("Reading {0} needs the primary: a standby does not know the writers' locks")]
     NotOnAStandby(&'static str),
-    #[error("The sequence of global positions must have increment 1, cache 1 and no cycle: {0}")]
+    #[error(
+        "The sequence of global positions must be messages_global_position_seq, with increment 1, cache 1 and no cycle: \
+         {0}"
+    )]
     UnusableSequence(String),
     #[error("role \"{}\" does not exist", or_null(.0))]
     RoleDoesNotExist(Option<String>),

@@ -89,6 +89,7 @@ fn a_transaction_that_writes_only_messages_is_visible_and_gives_up_its_locks_bef
             ),
             ("by stream", "SELECT set_namespace_option('message_store', 'append_lock', 'stream')", WRITE),
             ("by statements", "SET message_store.direct_access = off", WRITE),
+            ("an index more", "CREATE INDEX ON messages (type)", WRITE),
             ("a savepoint released", "", &format!("BEGIN; {WRITE}; SAVEPOINT s; {WRITE}; RELEASE s; {WRITE}; COMMIT")),
             ("a subquery", "", &format!("WITH written AS ({WRITE}) SELECT * FROM written")),
             ("a block that commits", "", &format!("DO $$ BEGIN PERFORM {}; COMMIT; END $$", &WRITE[7..])),
@@ -159,6 +160,18 @@ fn a_transaction_that_writes_anything_else_keeps_its_locks_until_the_flush() {
                 WRITE,
             ),
             ("a check constraint", "ALTER TABLE messages ADD CHECK (note() = 'noted')", WRITE),
+            (
+                "an index' expression",
+                "CREATE FUNCTION sly(text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RETURN $1 || note(); END $$; \
+                 CREATE INDEX sly ON messages (sly(type))",
+                WRITE,
+            ),
+            (
+                "an index' condition",
+                "CREATE FUNCTION sly(text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RETURN $1 || note(); END $$; \
+                 CREATE INDEX sly ON messages (type) WHERE sly(type) <> 'T'",
+                WRITE,
+            ),
             ("a foreign key", "ALTER TABLE messages ADD FOREIGN KEY (type) REFERENCES kinds", WRITE),
             ("a namespace", "", &format!("BEGIN; {WRITE}; SELECT create_namespace('tenant'); COMMIT")),
             (

@@ -115,6 +115,9 @@ pub const TABLES: &[Table] = &[
          CREATE SCHEMA mine; CREATE FUNCTION mine.category(text) RETURNS varchar LANGUAGE sql IMMUTABLE AS $$ SELECT 'x'::varchar $$;
          GRANT USAGE ON SCHEMA mine TO message_store;
          CREATE INDEX messages_category ON messages (mine.category(stream_name), global_position, mine.category(metadata ->> 'correlationStreamName'))"),
+    table("an index of categories by an overload of the function", "DROP INDEX messages_category;
+         CREATE FUNCTION message_store.category(text) RETURNS varchar LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RETURN 'x'; END $$;
+         CREATE INDEX messages_category ON messages (message_store.category(stream_name), global_position, message_store.category(metadata ->> 'correlationStreamName'))"),
     table("an index of categories in another order", "DROP INDEX messages_category;
          CREATE INDEX messages_category ON messages (message_store.category(stream_name), global_position DESC, message_store.category(metadata ->> 'correlationStreamName'))"),
     table("an index of categories without correlation", "DROP INDEX messages_category;
