@@ -1,5 +1,5 @@
-//! A server that dies under load, at a random moment. Each round pipelines commits or not, and stops at once or is killed;
-//! the long form, `MESSAGE_STORE_LONG=1`, does 32 rounds with each lock.
+//! A server that dies under load, at a random moment. Each round pipelines commits or not, and stops at once or is killed,
+//! whole or the postmaster alone; the long form, `MESSAGE_STORE_LONG=1`, does 48 rounds with each lock.
 
 use message_store_tests::follower::{self, Follower};
 use message_store_tests::load::{Acknowledged, Load, connect, is_long, is_whole, lost};
