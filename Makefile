@@ -60,7 +60,7 @@ quickstart: ## A store in an SQLite file, statement by statement; needs only Rus
 test: setup lint test-core test-sqlite test-docs test-postgres test-cli soak-short bench-smoke $(if $(filter 15,$(PG)),test-packaging test-newest) test-in-server ## Everything that a change must pass; installs what is missing first. PG=17 for another Postgres
 
 .PHONY: test-long
-test-long: setup install-for-tests ## Longer runs, two hours: 100,000 differential operations, 300,000 raced messages, 64 crashes, 20 minutes of random arguments, the soak
+test-long: setup install-for-tests ## Longer runs, two hours: 100,000 differential operations, 300,000 raced messages, 96 crashes, 20 minutes of random arguments, the soak
 	PG_CONFIG=$(TEST_PG_CONFIG) MESSAGE_STORE_OPERATIONS=100000 cargo test -p message-store-tests --test differential -- --nocapture
 	PG_CONFIG=$(TEST_PG_CONFIG) MESSAGE_STORE_LONG=1 cargo test -p message-store-tests --test all_messages_race --test parallel_append \
 		--test crash --test backends --test deadlocks --test pooler --test direct_access --test consumers --test standby --test replication --test examples -- --nocapture
