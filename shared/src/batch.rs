@@ -8,7 +8,7 @@ mod imported_message;
 mod new_message;
 
 pub use imported_message::{ImportedMessage, ImportedMessageReader, MAX_IMPORT, Order};
-pub use new_message::{NewMessage, NewMessageReader};
+pub use new_message::{NewMessage, NewMessageReader, ids};
 
 use crate::error::{Error, Result, text};
 

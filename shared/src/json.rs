@@ -38,11 +38,11 @@ pub const MAX_DEPTH: usize = 6_000;
 ///
 /// Fails with `Error::InvalidJson`, which carries Postgres' SQLSTATE, message and detail.
 pub fn canonical(text: &[u8]) -> Result<String> {
-    canonical_text(text).map(Cow::into_owned)
+    canonical_text(encoding::utf8(text)?).map(Cow::into_owned)
 }
 
 /// The same, without a copy where the text is in canonical form already.
-pub fn canonical_text(text: &[u8]) -> Result<Cow<'_, str>> {
+pub fn canonical_text(text: &str) -> Result<Cow<'_, str>> {
     match ordinary::canonical(text) {
         Some(text) => Ok(text),
         None => parsed(text).map(Cow::Owned),
@@ -50,8 +50,8 @@ pub fn canonical_text(text: &[u8]) -> Result<Cow<'_, str>> {
 }
 
 /// What `canonical` gives, by the parser.
-fn parsed(text: &[u8]) -> Result<String> {
-    let text = encoding::utf8(text)?;
+fn parsed(text: &str) -> Result<String> {
+    encoding::check(text.as_bytes())?;
     let mut sink = canonical::Text::with_capacity(text.len());
     parser::parse(text, &mut sink)?;
     Ok(sink.finish())
@@ -66,7 +66,7 @@ pub fn parse(text: &[u8]) -> Result<Value> {
 
 /// The objects of an array, each member's value as canonical text. `None` for all that is not as simple as that, whether
 /// it is JSON or not: `parse` tells.
-pub fn objects(text: &[u8]) -> Option<Objects<'_>> {
+pub fn objects(text: &str) -> Option<Objects<'_>> {
     ordinary::objects(text)
 }
 
@@ -91,9 +91,9 @@ mod tests {
             ),
         ) {
             let text = pieces.concat();
-            let expected = parsed(text.as_bytes());
+            let expected = parsed(&text);
             prop_assert_eq!(canonical(text.as_bytes()), expected.clone());
-            if let Some(found) = ordinary::canonical(text.as_bytes()) {
+            if let Some(found) = ordinary::canonical(&text) {
                 prop_assert_eq!(Ok(found.into_owned()), expected);
             }
         }
@@ -109,7 +109,7 @@ mod tests {
         ) {
             let members: Vec<String> = members.into_iter().map(|(key, value)| format!("{key}:{value}")).collect();
             let text = format!("{{{}}}", members.join(","));
-            prop_assert_eq!(canonical(text.as_bytes()), parsed(text.as_bytes()));
+            prop_assert_eq!(canonical(text.as_bytes()), parsed(&text));
         }
     }
 }

@@ -43,19 +43,34 @@ pub fn parse(text: &[u8]) -> Option<i64> {
     valid.then_some(seconds * MICROSECONDS_PER_SECOND + fraction)
 }
 
+/// The digits of 00 to 99.
+const PAIRS: [[u8; 2]; 100] = {
+    let mut pairs = [*b"00"; 100];
+    let mut number = 1;
+    while number < 100 {
+        let [tens, ones] = pairs[number - 1];
+        pairs[number] = if ones == b'9' { [tens + 1, b'0'] } else { [tens, ones + 1] };
+        number += 1;
+    }
+    pairs
+};
+
 /// Writes `YYYY-MM-DD HH:MM:SS.ffffff`, always with six digits, so that such texts sort as their times do.
 pub fn format(microseconds: i64) -> String {
+    std::str::from_utf8(&bytes(microseconds)).unwrap_or_default().to_owned()
+}
+
+/// The bytes of the same text.
+pub fn bytes(microseconds: i64) -> [u8; 26] {
     let fraction = microseconds.rem_euclid(MICROSECONDS_PER_SECOND);
     let seconds = microseconds.div_euclid(MICROSECONDS_PER_SECOND);
     let (day, second) = (seconds.div_euclid(SECONDS_PER_DAY), seconds.rem_euclid(SECONDS_PER_DAY));
     let (year, month, day) = date(day);
     // By hand: the formatting machinery takes many times as long, and every message written has a time.
     let mut text = *b"0000-00-00 00:00:00.000000";
-    let mut two_digits = |at: usize, value: i64| {
-        let digit = |value: i64| b'0' + u8::try_from(value % 10).unwrap_or(0);
-        text[at] = digit(value / 10);
-        text[at + 1] = digit(value);
-    };
+    let [year, month, day, second, fraction] =
+        [year, month, day, second, fraction].map(|number| u32::try_from(number).unwrap_or(0));
+    let mut two_digits = |at: usize, value: u32| text[at..at + 2].copy_from_slice(&PAIRS[(value % 100) as usize]);
     two_digits(0, year / 100);
     two_digits(2, year);
     two_digits(5, month);
@@ -66,7 +81,7 @@ pub fn format(microseconds: i64) -> String {
     two_digits(20, fraction / 10_000);
     two_digits(22, fraction / 100);
     two_digits(24, fraction);
-    std::str::from_utf8(&text).unwrap_or_default().to_owned()
+    text
 }
 
 /// The time now.

@@ -135,7 +135,7 @@ proptest! {
 
     #[test]
     fn an_array_of_objects_is_the_one_that_is_parsed(text in nearly_array_of_objects()) {
-        if let Some(objects) = objects(text.as_bytes()) {
+        if let Some(objects) = objects(&text) {
             let Ok(Value::Array(elements)) = &parse(text.as_bytes()) else { panic!("no array: {text}") };
             let found: Vec<Vec<(&str, &str)>> = objects
                 .iter()

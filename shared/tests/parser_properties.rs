@@ -4,7 +4,7 @@
 
 use message_store_core::arguments::{BatchSize, CategoryArguments, CategoryRead, StreamRead};
 use message_store_core::batch::{
-    ImportedMessage, ImportedMessageReader, Kind, MAX_IMPORT, Member, NewMessage, NewMessageReader, Order,
+    ImportedMessage, ImportedMessageReader, Kind, MAX_IMPORT, Member, NewMessage, NewMessageReader, Order, ids,
 };
 use message_store_core::consumer_group::{ConsumerGroup, member_of};
 use message_store_core::{Error, Result, expected_version, message_id, namespace_name, namespace_option, time};
@@ -103,7 +103,7 @@ proptest! {
             Ok(message) => {
                 let kinds: Vec<_> = members.iter().filter(|(key, ..)| key == b"type").collect();
                 prop_assert!(kinds.iter().any(|(_, _, value)| *value == message.kind));
-                if let Err(error) = message.id() {
+                if let Err(error) = ids([&message].into_iter()) {
                     prop_assert_eq!(error.sqlstate(), "22P02");
                     assert_sane(&error);
                 }

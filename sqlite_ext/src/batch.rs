@@ -38,11 +38,11 @@ pub struct Json<'a> {
 impl<'a> Batch<'a> {
     /// Reads the argument's JSON. Which JSON it is, is found out by `read`: Postgres, too, reads it before the function
     /// begins.
-    pub fn parse(argument: Option<&'a [u8]>) -> Result<Self> {
+    pub fn parse(argument: Option<&'a str>) -> Result<Self> {
         let Some(text) = argument else { return Ok(Self::Null) };
         match json::objects(text) {
             Some(objects) => Ok(Self::Objects(objects)),
-            None => Ok(Self::Value(json::parse(text)?)),
+            None => Ok(Self::Value(json::parse(text.as_bytes())?)),
         }
     }
 

@@ -26,7 +26,7 @@ const STATEMENTS: Statements = Statements { one: Query::InsertImport, several: Q
 
 /// `import_messages(messages, namespace)`: how many.
 fn import_messages<'a>(connection: &Rc<Connection>, arguments: &'a Arguments<'a>) -> Result<Answer<'a>> {
-    let messages = Batch::parse(arguments.text(0))?;
+    let messages = Batch::parse(arguments.utf8(0)?)?;
     let count = with_store(connection, arguments.text(1), |store| {
         let messages = read(&messages)?;
         transaction::write_all(connection, store, || insert(connection, store, &messages))

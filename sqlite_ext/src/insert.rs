@@ -1,5 +1,6 @@
 //! Storing many messages in one call.
 
+use std::ffi::CString;
 use std::rc::Rc;
 use std::slice;
 
@@ -28,6 +29,31 @@ pub struct Statements {
     pub one: Query,
     /// For several.
     pub several: Query,
+}
+
+/// A stream's name as the statements take it: the category is made of it, by functions.
+#[derive(Debug)]
+pub enum StreamName<'a> {
+    /// With a zero byte behind it.
+    Terminated(CString),
+    /// With one inside.
+    Other(&'a [u8]),
+}
+
+impl<'a> StreamName<'a> {
+    /// Takes a name; NULL is refused.
+    pub fn new(name: Option<&'a [u8]>) -> Result<Self> {
+        let name = name.ok_or(Error::NullValue("stream_name"))?;
+        Ok(CString::new(name).map_or(Self::Other(name), Self::Terminated))
+    }
+
+    /// The value of the column.
+    pub fn parameter(&self) -> Parameter<'_> {
+        match self {
+            Self::Terminated(name) => Parameter::Terminated(name),
+            Self::Other(name) => Parameter::Text(name),
+        }
+    }
 }
 
 /// Stores rows in their order, and tells the global position of each. After a failure some may be stored.

@@ -55,6 +55,7 @@ mod stream_version;
 mod transaction;
 mod undo;
 mod utility;
+mod versions;
 mod write;
 mod write_messages;
 

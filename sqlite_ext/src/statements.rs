@@ -59,6 +59,7 @@ queries! {
     StreamVersion => "stream_version";
     Streams => "streams";
     Version => "version";
+    Watch => "watch";
     Begin => "begin";
     Commit => "commit";
     Release => "release";

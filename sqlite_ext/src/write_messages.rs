@@ -2,19 +2,18 @@
 
 use std::rc::Rc;
 
-use message_store_core::batch::{NewMessage, NewMessageReader};
-use message_store_core::{Error, expected_version, time};
+use message_store_core::batch::{self, NewMessage, NewMessageReader};
+use message_store_core::{expected_version, message_id, time};
 
 use crate::batch::{Batch, Json};
 use crate::connection::Connection;
 use crate::engine::arguments::Arguments;
 use crate::engine::scalar::{Answer, Purity, Scalar};
 use crate::errors::Result;
-use crate::insert::{Statements, insert_all};
+use crate::insert::{Statements, StreamName, insert_all};
 use crate::namespaces::with_store;
 use crate::statements::Query;
 use crate::store::Store;
-use crate::stream_version::stream_version;
 use crate::transaction;
 
 /// The function of this module.
@@ -25,21 +24,20 @@ const STATEMENTS: Statements = Statements { one: Query::Insert, several: Query::
 
 /// `write_messages(stream_name, messages, expected_version, namespace)`: id, position and global position of each.
 fn write_messages<'a>(connection: &Rc<Connection>, arguments: &'a Arguments<'a>) -> Result<Answer<'a>> {
-    let messages = Batch::parse(arguments.text(1))?;
+    let messages = Batch::parse(arguments.utf8(1)?)?;
     let expected = arguments.integer(2)?;
     let stream_name = arguments.text(0);
     let written = with_store(connection, arguments.text(3), |store| {
         let messages = read(&messages)?;
-        transaction::write_all(connection, store, || {
-            let version = stream_version(connection, store, stream_name)?;
+        transaction::append(connection, store, stream_name, true, |version| {
             let first = expected_version::next_position(stream_name, version, expected)?;
             if messages.is_empty() {
-                return Ok("[]".to_owned());
+                return Ok(("[]".to_owned(), 0));
             }
             let answer = insert(connection, store, stream_name, &messages, first)?;
             // SQLite would refuse it behind the commit.
             connection.db.check_length(answer.len())?;
-            Ok(answer)
+            Ok((answer, messages.len().try_into().unwrap_or(i32::MAX)))
         })
     })?;
     Ok(written.into())
@@ -62,8 +60,10 @@ fn insert(
     first: i64,
 ) -> Result<String> {
     // Every id is read before the first message is stored: a bad one is refused before one that exists already.
-    let ids = messages.iter().map(|(message, _)| Ok(message.id()?.to_string())).collect::<Result<Vec<_>>>()?;
-    let stream_name = stream_name.ok_or(Error::NullValue("stream_name"))?;
+    let ids = batch::ids(messages.iter().map(|(message, _)| message))?;
+    let mut texts = vec![[0; message_id::LENGTH]; ids.len()];
+    let ids: Vec<&str> = ids.iter().zip(&mut texts).map(|(id, text)| message_id::write(id, text)).collect();
+    let stream_name = StreamName::new(stream_name)?;
     expected_version::check_room(first, messages.len())?;
     let now = time::format(time::now());
     let times: Vec<_> = messages.iter().map(|(message, _)| message.time.map(time::format)).collect();
@@ -72,11 +72,11 @@ fn insert(
         rows.push([
             position.into(),
             time.as_deref().unwrap_or(&now).into(),
-            stream_name.into(),
+            stream_name.parameter(),
             message.kind.as_slice().into(),
             json.data.as_deref().into(),
             json.metadata.as_deref().into(),
-            id.as_str().into(),
+            (*id).into(),
         ]);
     }
     let mut answer = String::with_capacity(messages.len() * 96 + 2);

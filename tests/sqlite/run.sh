@@ -34,7 +34,7 @@ suite() { # a command whose last line says how many passed and failed
     tail -n 1 "$work/output" >> "$work/counts"
 }
 
-suite "$python" -B runner.py test_golden test_corpus test_files test_transactions test_interrupts test_reads test_batches test_namespaces \
+suite "$python" -B runner.py test_golden test_corpus test_files test_transactions test_versions test_interrupts test_reads test_batches test_namespaces \
     test_retention test_consumer_positions test_stats test_direct_only test_upgrade test_processes test_kills test_power_cut \
     test_hostile_files test_hostile_journals test_consumers test_lifecycle
 # What is asserted in debug builds only.

@@ -106,7 +106,7 @@ fn difference(message: &Message, what: &str, one: &str, other: &str) -> Result<(
 
 /// JSON as Postgres prints it; who writes to an SQLite file without the functions may have spelled it in another way.
 fn canonical(json: Option<&str>) -> Option<Cow<'_, str>> {
-    json.map(|json| core_json::canonical_text(json.as_bytes()).unwrap_or(Cow::Borrowed(json)))
+    json.map(|json| core_json::canonical_text(json).unwrap_or(Cow::Borrowed(json)))
 }
 
 fn check_heads(stores: [&mut dyn Store; 2], parts: &[Selection; 2]) -> Result<(), Failure> {

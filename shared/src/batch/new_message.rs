@@ -15,12 +15,17 @@ pub struct NewMessage {
     pub time: Option<i64>,
 }
 
-impl NewMessage {
-    /// Its id, a new one when none is given. A bad id is the error of `write_message`, and like there it comes after
-    /// the version check.
-    pub fn id(&self) -> Result<Uuid> {
-        self.id.as_deref().map_or_else(|| Ok(message_id::generate()), message_id::parse)
-    }
+/// The ids of a batch, new ones where none are given. A bad id is the error of `write_message`, and like there it comes
+/// after the version check.
+pub fn ids<'a>(messages: impl Iterator<Item = &'a NewMessage> + Clone) -> Result<Vec<Uuid>> {
+    let mut new =
+        message_id::generate_many(messages.clone().filter(|message| message.id.is_none()).count()).into_iter();
+    messages
+        .map(|message| match &message.id {
+            Some(id) => message_id::parse(id),
+            None => Ok(new.next().unwrap_or_else(message_id::generate)),
+        })
+        .collect()
 }
 
 /// Reads one element, member by member.
@@ -81,7 +86,10 @@ mod tests {
     fn a_type_is_enough() {
         let message = read(&[("type", Kind::String, "Opened")]).expect("accepted");
         assert_eq!((message.kind.as_slice(), message.time), (&b"Opened"[..], None));
-        assert_eq!(message.id().expect("new").get_version_num(), 7);
+        let with_id = NewMessage { id: Some(b"00000000-0000-4000-8000-000000000001".to_vec()), ..message.clone() };
+        let ids = ids([&message, &with_id, &message].into_iter()).expect("ids");
+        assert_eq!(ids.iter().map(Uuid::get_version_num).collect::<Vec<_>>(), [7, 4, 7]);
+        assert!(ids[0] < ids[2]);
     }
 
     #[test]
@@ -121,6 +129,6 @@ mod tests {
     #[test]
     fn a_bad_id_is_the_error_of_write_message() {
         let message = read(&[("id", Kind::String, "x"), ("type", Kind::String, "T")]).expect("read");
-        assert_eq!(message.id().expect_err("refused").sqlstate(), "22P02");
+        assert_eq!(ids([&message].into_iter()).expect_err("refused").sqlstate(), "22P02");
     }
 }

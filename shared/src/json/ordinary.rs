@@ -45,7 +45,7 @@ impl<'a> Objects<'a> {
 }
 
 /// The canonical text, where the text is ordinary JSON.
-pub(super) fn canonical(text: &[u8]) -> Option<Cow<'_, str>> {
+pub(super) fn canonical(text: &str) -> Option<Cow<'_, str>> {
     let mut reader = Reader::new(text)?;
     reader.blanks();
     let value = reader.text_of_value()?;
@@ -54,7 +54,7 @@ pub(super) fn canonical(text: &[u8]) -> Option<Cow<'_, str>> {
 
 /// The objects of an array, where the text is one of ordinary objects. Their own members may come in any order, and a
 /// string directly among them has no escapes.
-pub(super) fn objects(text: &[u8]) -> Option<Objects<'_>> {
+pub(super) fn objects(text: &str) -> Option<Objects<'_>> {
     let mut reader = Reader::new(text)?;
     let mut objects = Objects::default();
     reader.blanks();
@@ -93,12 +93,8 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    fn new(text: &'a [u8]) -> Option<Self> {
-        if text.len() > MAX_BYTES {
-            return None;
-        }
-        let text = std::str::from_utf8(text).ok()?;
-        Some(Self { text, at: 0, out: String::new(), copied: 0, depth: 0 })
+    fn new(text: &'a str) -> Option<Self> {
+        (text.len() <= MAX_BYTES).then_some(Self { text, at: 0, out: String::new(), copied: 0, depth: 0 })
     }
 
     /// The next byte. The text itself has no zero byte that is let through.
@@ -119,6 +115,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Passes over the blanks, which canonical text has as `wanted`.
+    #[inline]
     fn separator(&mut self, wanted: &str) {
         let start = self.at;
         let first = self.peek();
@@ -128,9 +125,14 @@ impl<'a> Reader<'a> {
             self.at += usize::from(first == b' ');
             first == b' ' && self.peek() > b' '
         };
-        if is_right {
-            return;
+        if !is_right {
+            self.put_right(start, wanted);
         }
+    }
+
+    /// Puts the blanks right that begin at `start`.
+    #[cold]
+    fn put_right(&mut self, start: usize, wanted: &str) {
         self.blanks();
         if self.text[start..self.at] != *wanted {
             self.copy_to(start);
@@ -319,7 +321,15 @@ impl<'a> Reader<'a> {
 
     /// Passes over what needs no escape.
     fn plain(&mut self) {
-        let rest = &self.text.as_bytes()[self.at..];
+        let (words, rest) = self.text.as_bytes()[self.at..].as_chunks();
+        for &word in words {
+            let special = special(u64::from_le_bytes(word));
+            if special != 0 {
+                self.at += special.trailing_zeros() as usize / 8;
+                return;
+            }
+            self.at += word.len();
+        }
         self.at += rest.iter().take_while(|&&byte| byte != b'"' && byte != b'\\' && byte >= b' ').count();
     }
 
@@ -351,12 +361,22 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// Has the highest bit of the first byte set that is a quote, a backslash or a control character, and of none before it.
+fn special(word: u64) -> u64 {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    let repeated = |byte: u8| ONES * u64::from(byte);
+    // What is taken off a byte that is too small for it comes from the next one, which may then be wrong.
+    let below = |word: u64, bound: u8| word.wrapping_sub(repeated(bound)) & !word;
+    let found = below(word, b' ') | below(word ^ repeated(b'"'), 1) | below(word ^ repeated(b'\\'), 1);
+    found & repeated(0x80)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn borrowed(text: &str) -> bool {
-        matches!(canonical(text.as_bytes()), Some(Cow::Borrowed(found)) if found == text)
+        matches!(canonical(text), Some(Cow::Borrowed(found)) if found == text)
     }
 
     #[test]
@@ -368,34 +388,48 @@ mod tests {
     }
 
     #[test]
+    fn the_first_byte_that_ends_a_plain_string_is_found() {
+        let is_plain = |byte: u8| byte != b'"' && byte != b'\\' && byte >= b' ';
+        for first in 0..=u8::MAX {
+            for second in 0..=u8::MAX {
+                for at in 0..7 {
+                    let mut word = [b'a'; 8];
+                    (word[at], word[at + 1]) = (first, second);
+                    let found = special(u64::from_le_bytes(word)).trailing_zeros() as usize / 8;
+                    assert_eq!(found, word.iter().take_while(|&&byte| is_plain(byte)).count(), "{word:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
     fn space_is_put_right() {
-        let found = canonical(b" {\"a\":[ ] ,\"b\"\n:[1,2 ,{ }],\"c\": \"x y\"}\t").expect("ordinary");
+        let found = canonical(" {\"a\":[ ] ,\"b\"\n:[1,2 ,{ }],\"c\": \"x y\"}\t").expect("ordinary");
         assert_eq!(found, r#"{"a": [], "b": [1, 2, {}], "c": "x y"}"#);
     }
 
     #[test]
     fn members_are_put_in_order() {
-        let found = canonical(br#"[{"b":1, "aa": {"d":[],"c": 2}, "a":3,"b" : 4}, {"a": 1}]"#).expect("ordinary");
+        let found = canonical(r#"[{"b":1, "aa": {"d":[],"c": 2}, "a":3,"b" : 4}, {"a": 1}]"#).expect("ordinary");
         assert_eq!(found, r#"[{"a": 3, "b": 4, "aa": {"c": 2, "d": []}}, {"a": 1}]"#);
         let many: Vec<String> = (0..=MAX_UNORDERED).rev().map(|key| format!("\"{key:02}\": 1")).collect();
-        assert!(canonical(format!("{{{}}}", many[1..].join(", ")).as_bytes()).is_some());
-        assert_eq!(canonical(format!("{{{}}}", many.join(", ")).as_bytes()), None);
+        assert!(canonical(&format!("{{{}}}", many[1..].join(", "))).is_some());
+        assert_eq!(canonical(&format!("{{{}}}", many.join(", "))), None);
     }
 
     #[test]
     fn whatever_is_not_ordinary_is_left() {
         let words = r#"-0 -0.0 1e2 01 1. - 1x tru truex "\/" "\u00e9" "a {"\n":1} {"a"1} [1,] 1,"#;
         for text in words.split(' ').chain(["", "1 1", "[1 2]", "\"\n\"", "\0"]) {
-            assert_eq!(canonical(text.as_bytes()), None, "{text}");
+            assert_eq!(canonical(text), None, "{text}");
         }
-        assert_eq!(canonical(b"\"\xff\""), None);
-        assert_eq!(canonical("[".repeat(MAX_DEPTH + 1).as_bytes()), None);
-        assert_eq!(canonical("9".repeat(MAX_NUMBER + 1).as_bytes()), None);
+        assert_eq!(canonical(&"[".repeat(MAX_DEPTH + 1)), None);
+        assert_eq!(canonical(&"9".repeat(MAX_NUMBER + 1)), None);
     }
 
     #[test]
     fn objects_are_read_one_level_deep() {
-        let text = br#"[{"type":"T","id": "x", "data":{"a":1}}, {}]"#;
+        let text = r#"[{"type":"T","id": "x", "data":{"a":1}}, {}]"#;
         let objects = objects(text).expect("ordinary");
         let members: Vec<Vec<(&str, &str)>> = objects
             .iter()
@@ -407,7 +441,7 @@ mod tests {
     #[test]
     fn any_other_array_is_left() {
         for text in ["{}", "[1]", "[{}] x", "[{\"a\": 1, \"a\": 2}]", "[{\"a\": \"\\n\"}]", "[{\"\\n\": 1}]", "[{},]"] {
-            assert_eq!(objects(text.as_bytes()), None, "{text}");
+            assert_eq!(objects(text), None, "{text}");
         }
     }
 }

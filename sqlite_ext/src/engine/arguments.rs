@@ -1,7 +1,6 @@
 //! The arguments of a function call.
 
 use std::ffi::c_int;
-use std::marker::PhantomData;
 use std::slice;
 
 use message_store_core::{Error, encoding};
@@ -15,10 +14,11 @@ pub const MAX_ARGUMENTS: usize = 8;
 /// The arguments by number, from 0. One that was not given is NULL.
 pub struct Arguments<'a> {
     values: [*mut ffi::sqlite3_value; MAX_ARGUMENTS],
-    callback: PhantomData<&'a ffi::sqlite3_value>,
+    /// Those that are texts, once they were checked.
+    texts: [Option<&'a str>; MAX_ARGUMENTS],
 }
 
-impl Arguments<'_> {
+impl<'a> Arguments<'a> {
     /// The arguments of a callback: its values in order, and the number of the argument that each one is.
     ///
     /// # Safety
@@ -30,7 +30,7 @@ impl Arguments<'_> {
                 *argument = value;
             }
         }
-        Self { values: arguments, callback: PhantomData }
+        Self { values: arguments, texts: [None; MAX_ARGUMENTS] }
     }
 
     /// How many were given, counted up to the last one.
@@ -48,11 +48,27 @@ impl Arguments<'_> {
     }
 
     /// A text, as bytes. A number is taken as SQLite prints it, a blob as the bytes it is.
-    pub fn text(&self, number: usize) -> Option<&[u8]> {
-        let kind = self.kind(number);
-        if kind == ffi::SQLITE_NULL {
-            return None;
+    pub fn text(&self, number: usize) -> Option<&'a [u8]> {
+        self.texts[number].map(str::as_bytes).or_else(|| self.read_text(number))
+    }
+
+    /// The same as UTF-8.
+    pub fn utf8(&self, number: usize) -> Result<Option<&'a str>> {
+        match self.texts[number] {
+            None => Ok(self.read_text(number).map(encoding::utf8).transpose()?),
+            text => Ok(text),
         }
+    }
+
+    fn read_text(&self, number: usize) -> Option<&'a [u8]> {
+        match self.kind(number) {
+            ffi::SQLITE_NULL => None,
+            kind => Some(self.bytes(number, kind)),
+        }
+    }
+
+    /// The text of an argument of that kind, which is not NULL.
+    fn bytes(&self, number: usize, kind: c_int) -> &'a [u8] {
         let value = self.values[number];
         // SAFETY: the value is alive; its bytes stay where they are until it is converted again, and asking once more
         // in the same form converts nothing. The length is asked for first, which makes text UTF-8 where it is not; a
@@ -63,16 +79,20 @@ impl Arguments<'_> {
             }
             let length = usize::try_from(ffi::sqlite3_value_bytes(value)).unwrap_or(0);
             let start = ffi::sqlite3_value_blob(value).cast::<u8>();
-            Some(if start.is_null() { &[] } else { slice::from_raw_parts(start, length) })
+            if start.is_null() { &[] } else { slice::from_raw_parts(start, length) }
         }
     }
 
     /// Refuses texts that Postgres would not have let in: one with a zero byte would be cut off there by some of SQLite's
     /// own functions and not by others, and belong to two categories.
-    pub fn check_texts(&self) -> Result<()> {
-        for number in 0..MAX_ARGUMENTS {
-            if matches!(self.kind(number), ffi::SQLITE_TEXT | ffi::SQLITE_BLOB) {
-                encoding::check(self.text(number).unwrap_or_default())?;
+    pub fn check_texts(&mut self) -> Result<()> {
+        for number in 0..self.count() {
+            let kind = self.kind(number);
+            if kind == ffi::SQLITE_TEXT || kind == ffi::SQLITE_BLOB {
+                let text = self.bytes(number, kind);
+                encoding::check(text)?;
+                // SAFETY: what is no UTF-8 was refused.
+                self.texts[number] = Some(unsafe { str::from_utf8_unchecked(text) });
             }
         }
         Ok(())

@@ -132,7 +132,7 @@ unsafe extern "C" fn destroy(data: *mut c_void) {
 unsafe extern "C" fn call(context: *mut ffi::sqlite3_context, count: c_int, values: *mut *mut ffi::sqlite3_value) {
     let result = guarded(|| {
         // SAFETY: SQLite hands over the data of `register` and `count` values, all alive until this callback returns.
-        let (registered, arguments) = unsafe {
+        let (registered, mut arguments) = unsafe {
             let registered = &*ffi::sqlite3_user_data(context).cast::<Registered>();
             let count = usize::try_from(count).unwrap_or(0);
             let values = if count == 0 { &[] } else { slice::from_raw_parts(values, count) };

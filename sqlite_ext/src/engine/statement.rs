@@ -19,6 +19,8 @@ pub enum Parameter<'a> {
     Integer(i64),
     /// A text, which need not be UTF-8 and may hold NULs.
     Text(&'a [u8]),
+    /// A text with a zero byte behind it. Most of SQLite's functions copy any other one first.
+    Terminated(&'a CStr),
 }
 
 impl From<i64> for Parameter<'_> {
@@ -158,6 +160,7 @@ impl Statement {
                         Ok(length) => ffi::sqlite3_bind_text(self.raw(), index, text.as_ptr().cast(), length, keep),
                         Err(_) => ffi::SQLITE_TOOBIG,
                     },
+                    Parameter::Terminated(text) => ffi::sqlite3_bind_text(self.raw(), index, text.as_ptr(), -1, keep),
                 }
             };
             if code != ffi::SQLITE_OK {

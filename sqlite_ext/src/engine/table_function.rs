@@ -254,7 +254,7 @@ unsafe extern "C" fn filter(
             let count = usize::try_from(count).unwrap_or(0);
             let values = if count == 0 { &[] } else { slice::from_raw_parts(values, count) };
             let numbers = (0..MAX_ARGUMENTS).filter(|argument| plan & (1 << argument) != 0);
-            let arguments = Arguments::new(numbers.clone().zip(values.iter().copied()));
+            let mut arguments = Arguments::new(numbers.clone().zip(values.iter().copied()));
             arguments.check_texts()?;
             cursor.given.clear();
             if plan >> TWICE != 0 {

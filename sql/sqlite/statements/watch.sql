@@ -1,0 +1,1 @@
+DELETE FROM message_store_transaction WHERE 0
