@@ -20,7 +20,7 @@ mod string;
 mod syntax_error;
 mod value;
 
-pub use ordinary::{Member, Objects};
+pub use ordinary::{Member, Object, Objects};
 pub use value::Value;
 
 use crate::encoding;

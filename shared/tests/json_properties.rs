@@ -139,7 +139,7 @@ proptest! {
             let Ok(Value::Array(elements)) = &parse(text.as_bytes()) else { panic!("no array: {text}") };
             let found: Vec<Vec<(&str, &str)>> = objects
                 .iter()
-                .map(|members| members.iter().map(|member| (member.key, member.value.as_ref())).collect())
+                .map(|object| object.members().map(|member| (member.key, member.value)).collect())
                 .collect();
             let parsed: Vec<Vec<(&str, String)>> = elements
                 .iter()

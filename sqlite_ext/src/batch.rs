@@ -21,7 +21,7 @@ pub enum Batch<'a> {
 #[derive(Clone, Copy)]
 pub enum Element<'a> {
     /// One of `Batch::Objects`.
-    Object(&'a [json::Member<'a>]),
+    Object(json::Object<'a>),
     /// One of any other array.
     Value(&'a Value),
 }
@@ -83,13 +83,13 @@ impl<'a> Element<'a> {
     ) -> Result<Json<'a>> {
         let mut json = Json::default();
         match self {
-            Self::Object(members) => {
-                for member in members {
-                    let (kind, text) = scalar(&member.value);
+            Self::Object(object) => {
+                for member in object.members() {
+                    let (kind, text) = scalar(member.value);
                     match reader(member.key.as_bytes(), kind, text.as_bytes())? {
                         Member::Taken => {}
-                        Member::Data => json.data = Some(Cow::Borrowed(&member.value)),
-                        Member::Metadata => json.metadata = Some(Cow::Borrowed(&member.value)),
+                        Member::Data => json.data = Some(Cow::Borrowed(member.value)),
+                        Member::Metadata => json.metadata = Some(Cow::Borrowed(member.value)),
                     }
                 }
             }

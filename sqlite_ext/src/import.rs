@@ -22,7 +22,8 @@ use crate::transaction;
 pub const FUNCTION: Scalar =
     Scalar { name: "import_messages", arguments: (1, 2), purity: Purity::Direct, work: import_messages };
 
-const STATEMENTS: Statements = Statements { one: Query::InsertImport, several: Query::InsertSeveralImports };
+const STATEMENTS: Statements =
+    Statements { fifty: Query::Insert50Imports, ten: Query::Insert10Imports, one: Query::InsertImport };
 
 /// `import_messages(messages, namespace)`: how many.
 fn import_messages<'a>(connection: &Rc<Connection>, arguments: &'a Arguments<'a>) -> Result<Answer<'a>> {

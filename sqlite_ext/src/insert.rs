@@ -2,7 +2,6 @@
 
 use std::ffi::CString;
 use std::rc::Rc;
-use std::slice;
 
 use message_store_core::Error;
 
@@ -12,23 +11,20 @@ use crate::errors::{Failure, Result};
 use crate::statements::Query;
 use crate::store::Store;
 
-/// How many messages the statements for several store. A statement opens the table and each index anew and counts the
+/// The place of the id among a row's values, in each of the statements.
+const ID: usize = 6;
+
+/// The statements that store fifty messages, ten, or one. A statement opens the table and each index anew and counts the
 /// positions given out, so that ten messages take seven tenths of the instructions of ten statements.
 ///
 /// But it can fail halfway, so SQLite keeps a copy of every page that it changes. With random ids each is in a page of its
 /// own, and the copies take longer than all that is saved: those are stored one by one.
-const AT_ONCE: usize = 10;
-
-/// The place of the id among a row's values, in each of the statements.
-const ID: usize = 6;
-
-/// The statements that store a message, and `AT_ONCE` of them.
 #[derive(Debug, Clone, Copy)]
+#[allow(missing_docs)] // as many as each says
 pub struct Statements {
-    /// For one.
+    pub fifty: Query,
+    pub ten: Query,
     pub one: Query,
-    /// For several.
-    pub several: Query,
 }
 
 /// A stream's name as the statements take it: the category is made of it, by functions.
@@ -61,26 +57,31 @@ pub fn insert_all<const N: usize>(
     connection: &Rc<Connection>,
     store: &Rc<Store>,
     statements: Statements,
-    rows: &[[Parameter<'_>; N]],
+    mut rows: &[[Parameter<'_>; N]],
     mut stored_at: impl FnMut(i64),
 ) -> Result<()> {
-    let (mut several, mut one) = (None, None);
-    for rows in rows.chunks(AT_ONCE) {
-        if rows.len() == AT_ONCE && are_near(rows) {
+    let mut one = None;
+    let mut several = [(50, statements.fifty, None), (10, statements.ten, None)];
+    while !rows.is_empty() {
+        let with_several = several.iter_mut().find_map(|(size, query, statement)| {
+            let (some, rest) = rows.split_at_checked(*size).filter(|(some, _)| are_near(some))?;
             // Hosts may allow fewer parameters.
-            let several = several.get_or_insert_with(|| connection.statement(store, statements.several).ok());
-            if let Some(several) = several {
-                insert(connection, store, several, rows, &mut stored_at)?;
-                continue;
+            let statement = statement.get_or_insert_with(|| connection.statement(store, *query).ok()).as_mut()?;
+            Some((statement, some, rest))
+        });
+        let (statement, some, rest) = match with_several {
+            Some(with_several) => with_several,
+            None => {
+                let (some, rest) = rows.split_at(1);
+                let statement = match &mut one {
+                    Some(one) => one,
+                    none => none.insert(connection.statement(store, statements.one)?),
+                };
+                (statement, some, rest)
             }
-        }
-        let one = match &mut one {
-            Some(one) => one,
-            none => none.insert(connection.statement(store, statements.one)?),
         };
-        for row in rows {
-            insert(connection, store, one, slice::from_ref(row), &mut stored_at)?;
-        }
+        insert(connection, store, statement, some, &mut stored_at)?;
+        rows = rest;
     }
     Ok(())
 }
@@ -141,11 +142,12 @@ mod tests {
 
     #[test]
     fn the_statements_for_several_take_as_many() {
-        for (one, several) in
-            [(Query::Insert, Query::InsertSeveral), (Query::InsertImport, Query::InsertSeveralImports)]
-        {
-            let one = one.template().matches('?').count();
-            assert_eq!(several.template().matches('?').count(), one * AT_ONCE);
+        for (one, ten, fifty) in [
+            (Query::Insert, Query::Insert10, Query::Insert50),
+            (Query::InsertImport, Query::Insert10Imports, Query::Insert50Imports),
+        ] {
+            let values = |query: Query| query.template().matches('?').count();
+            assert_eq!((values(ten), values(fifty)), (values(one) * 10, values(one) * 50));
         }
     }
 }

@@ -40,9 +40,11 @@ queries! {
     DeleteAfter => "delete_after";
     GlobalPosition => "global_position";
     Insert => "insert";
+    Insert10 => "insert_10";
+    Insert10Imports => "insert_10_imports";
+    Insert50 => "insert_50";
+    Insert50Imports => "insert_50_imports";
     InsertImport => "insert_import";
-    InsertSeveral => "insert_several";
-    InsertSeveralImports => "insert_several_imports";
     KeepStreamHead => "keep_stream_head";
     LastGlobalPosition => "last_global_position";
     LastMessage => "last_message";

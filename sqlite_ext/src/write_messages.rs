@@ -20,7 +20,7 @@ use crate::transaction;
 pub const FUNCTION: Scalar =
     Scalar { name: "write_messages", arguments: (2, 4), purity: Purity::Direct, work: write_messages };
 
-const STATEMENTS: Statements = Statements { one: Query::Insert, several: Query::InsertSeveral };
+const STATEMENTS: Statements = Statements { fifty: Query::Insert50, ten: Query::Insert10, one: Query::Insert };
 
 /// `write_messages(stream_name, messages, expected_version, namespace)`: id, position and global position of each.
 fn write_messages<'a>(connection: &Rc<Connection>, arguments: &'a Arguments<'a>) -> Result<Answer<'a>> {

@@ -7,6 +7,7 @@
 use super::key_order;
 use super::string::MAX_BYTES;
 use std::borrow::Cow;
+use std::ops::Range;
 
 /// How many arrays and objects may be open at once, since each is a call.
 const MAX_DEPTH: usize = 32;
@@ -16,30 +17,62 @@ const MAX_UNORDERED: usize = 16;
 const MAX_NUMBER: usize = 1_000;
 
 /// A member of an object.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Member<'a> {
     /// Its key.
     pub key: &'a str,
     /// Its value in canonical text.
-    pub value: Cow<'a, str>,
+    pub value: &'a str,
 }
 
 /// An array of objects, read without the values inside.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Objects<'a> {
-    members: Vec<Member<'a>>,
+    text: &'a str,
+    /// The values that were not canonical, one behind the other.
+    out: String,
+    members: Vec<(&'a str, Value)>,
     /// Where each object's members end.
     ends: Vec<usize>,
 }
 
-impl<'a> Objects<'a> {
-    /// The members of each object in jsonb's order, every key once.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = &[Member<'a>]> {
+/// Where a value's canonical text is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Value {
+    /// In the text that was read.
+    Text(Range<usize>),
+    /// In what was written.
+    Out(Range<usize>),
+}
+
+/// An object, its members in jsonb's order, every key once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Object<'a> {
+    objects: &'a Objects<'a>,
+    members: &'a [(&'a str, Value)],
+}
+
+impl Objects<'_> {
+    /// The objects in their order.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = Object<'_>> {
         let mut start = 0;
         self.ends.iter().map(move |&end| {
             let members = &self.members[start..end];
             start = end;
-            members
+            Object { objects: self, members }
+        })
+    }
+}
+
+impl<'a> Object<'a> {
+    /// Its members.
+    pub fn members(self) -> impl Iterator<Item = Member<'a>> {
+        self.members.iter().map(move |(key, value)| {
+            let value = match value {
+                Value::Text(range) => &self.objects.text[range.clone()],
+                Value::Out(range) => &self.objects.out[range.clone()],
+            };
+            Member { key, value }
         })
     }
 }
@@ -48,7 +81,12 @@ impl<'a> Objects<'a> {
 pub(super) fn canonical(text: &str) -> Option<Cow<'_, str>> {
     let mut reader = Reader::new(text)?;
     reader.blanks();
-    let value = reader.text_of_value()?;
+    let value = reader.canonical_value()?;
+    let value = match value {
+        Value::Text(range) => Cow::Borrowed(&text[range]),
+        // All that was written is the value.
+        Value::Out(_) => Cow::Owned(std::mem::take(&mut reader.out)),
+    };
     reader.end().then_some(value)
 }
 
@@ -71,10 +109,10 @@ pub(super) fn objects(text: &str) -> Option<Objects<'_>> {
             reader.blanks();
         }
     }
-    reader.end().then_some(objects)
+    reader.end().then(|| Objects { text, out: reader.out, ..objects })
 }
 
-/// A member in the canonical text.
+/// A member in `out`.
 #[derive(Clone, Copy, Default)]
 struct Place<'a> {
     key: &'a str,
@@ -86,7 +124,7 @@ struct Reader<'a> {
     text: &'a str,
     /// The next byte to read.
     at: usize,
-    /// The canonical text of what comes before `copied`, since the value began.
+    /// Ends with the canonical text of what comes before `copied`, since the value began.
     out: String,
     copied: usize,
     depth: usize,
@@ -156,16 +194,15 @@ impl<'a> Reader<'a> {
     }
 
     /// The canonical text of the value that starts here.
-    fn text_of_value(&mut self) -> Option<Cow<'a, str>> {
-        let start = self.at;
+    fn canonical_value(&mut self) -> Option<Value> {
+        let (start, written) = (self.at, self.out.len());
         self.copied = start;
         self.value()?;
         if self.copied == start {
-            return Some(Cow::Borrowed(&self.text[start..self.at]));
+            return Some(Value::Text(start..self.at));
         }
-        let mut text = std::mem::take(&mut self.out);
-        text.push_str(&self.text[self.copied..self.at]);
-        Some(Cow::Owned(text))
+        self.out.push_str(&self.text[self.copied..self.at]);
+        Some(Value::Out(written..self.out.len()))
     }
 
     fn value(&mut self) -> Option<()> {
@@ -235,7 +272,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Where the next byte comes in the canonical text of the value.
+    /// Where the next byte comes in `out`.
     fn place(&self) -> usize {
         self.out.len() + self.at - self.copied
     }
@@ -276,11 +313,11 @@ impl<'a> Reader<'a> {
                     b'"' => {
                         let start = self.at;
                         self.plain_string()?;
-                        Cow::Borrowed(&self.text[start..self.at])
+                        Value::Text(start..self.at)
                     }
-                    _ => self.text_of_value()?,
+                    _ => self.canonical_value()?,
                 };
-                objects.members.push(Member { key, value });
+                objects.members.push((key, value));
                 self.blanks();
                 if self.take(b',').is_none() {
                     self.take(b'}')?;
@@ -290,10 +327,10 @@ impl<'a> Reader<'a> {
             }
         }
         let members = &mut objects.members[first..];
-        members.sort_unstable_by(|a, b| key_order::compare(a.key, b.key));
+        members.sort_unstable_by(|a, b| key_order::compare(a.0, b.0));
         objects.ends.push(objects.members.len());
         // Of two with the same key it would have to be the last one.
-        key_order::is_ordered(&objects.members[first..], |member| member.key).then_some(())
+        key_order::is_ordered(&objects.members[first..], |member| member.0).then_some(())
     }
 
     /// What a string without escapes stands for.
@@ -431,10 +468,8 @@ mod tests {
     fn objects_are_read_one_level_deep() {
         let text = r#"[{"type":"T","id": "x", "data":{"a":1}}, {}]"#;
         let objects = objects(text).expect("ordinary");
-        let members: Vec<Vec<(&str, &str)>> = objects
-            .iter()
-            .map(|members| members.iter().map(|member| (member.key, member.value.as_ref())).collect())
-            .collect();
+        let members: Vec<Vec<(&str, &str)>> =
+            objects.iter().map(|object| object.members().map(|member| (member.key, member.value)).collect()).collect();
         assert_eq!(members, [vec![("id", "\"x\""), ("data", r#"{"a": 1}"#), ("type", "\"T\"")], vec![]]);
     }
 
