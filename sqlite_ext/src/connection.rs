@@ -8,7 +8,7 @@ use crate::engine::hooks::{self, Watch};
 use crate::engine::statement::{Parameter, Statement};
 use crate::errors::Result;
 use crate::settings::Settings;
-use crate::statements::{Pooled, Query};
+use crate::statements::{Kept, Pooled, Query};
 use crate::store::Store;
 
 /// The state of one connection, shared by its functions.
@@ -92,7 +92,7 @@ impl Connection {
     }
 
     /// Puts a statement back that was reset.
-    pub fn keep(&self, store: &Store, query: Query, statement: Statement) {
+    pub fn keep(&self, store: &Store, query: Query, statement: Kept) {
         if store.is_attached() && self.may_keep_statements() {
             store.pool.put(query, statement);
         }

@@ -11,7 +11,7 @@ use crate::errors::Result;
 use crate::store::Store;
 
 /// How many of one kind are kept: as many cursors of one query as hosts have open at once, and some.
-const KEPT: usize = 8;
+const MOST: usize = 8;
 
 macro_rules! queries {
     ($($name:ident => $file:literal;)*) => {
@@ -70,10 +70,13 @@ queries! {
     Savepoint => "savepoint";
 }
 
+/// A statement that is handed around more often than it is looked at.
+pub type Kept = Box<Statement>;
+
 /// The idle statements of a store.
 #[derive(Debug)]
 pub struct Pool {
-    idle: [RefCell<Vec<Statement>>; Query::COUNT],
+    idle: [RefCell<Vec<Kept>>; Query::COUNT],
 }
 
 impl Default for Pool {
@@ -93,15 +96,15 @@ impl Pool {
     }
 
     /// A kept statement if there is one.
-    pub fn take_or_prepare(&self, db: Db, store: &Store, query: Query) -> Result<Statement> {
+    pub fn take_or_prepare(&self, db: Db, store: &Store, query: Query) -> Result<Kept> {
         let kept = self.idle[query as usize].borrow_mut().pop();
-        kept.map_or_else(|| db.prepare(store.sql(query.template()).as_bytes()), Ok)
+        kept.map_or_else(|| db.prepare(store.sql(query.template()).as_bytes()).map(Box::new), Ok)
     }
 
     /// Keeps a statement that was reset.
-    pub fn put(&self, query: Query, statement: Statement) {
+    pub fn put(&self, query: Query, statement: Kept) {
         let mut idle = self.idle[query as usize].borrow_mut();
-        if idle.len() < KEPT {
+        if idle.len() < MOST {
             idle.push(statement);
         }
     }
@@ -110,7 +113,7 @@ impl Pool {
 /// A statement in use, which goes back to its store's pool.
 #[derive(Debug)]
 pub struct Pooled {
-    statement: Option<Statement>,
+    statement: Option<Kept>,
     connection: Rc<Connection>,
     store: Rc<Store>,
     query: Query,
@@ -125,7 +128,7 @@ impl Pooled {
 
     /// The statement, there until it is dropped.
     pub fn get(&self) -> Option<&Statement> {
-        self.statement.as_ref()
+        self.statement.as_deref()
     }
 }
 
@@ -133,13 +136,13 @@ impl Deref for Pooled {
     type Target = Statement;
 
     fn deref(&self) -> &Statement {
-        self.statement.as_ref().expect("there until it is dropped")
+        self.statement.as_deref().expect("there until it is dropped")
     }
 }
 
 impl DerefMut for Pooled {
     fn deref_mut(&mut self) -> &mut Statement {
-        self.statement.as_mut().expect("there until it is dropped")
+        self.statement.as_deref_mut().expect("there until it is dropped")
     }
 }
 

@@ -80,36 +80,36 @@ impl<'a> Object<'a> {
 /// The canonical text, where the text is ordinary JSON.
 pub(super) fn canonical(text: &str) -> Option<Cow<'_, str>> {
     let mut reader = Reader::new(text)?;
-    reader.blanks();
-    let value = reader.canonical_value()?;
-    let value = match value {
+    let (value, end) = reader.canonical_value(reader.blanks(0))?;
+    if !reader.is_end(end) {
+        return None;
+    }
+    Some(match value {
         Value::Text(range) => Cow::Borrowed(&text[range]),
         // All that was written is the value.
-        Value::Out(_) => Cow::Owned(std::mem::take(&mut reader.out)),
-    };
-    reader.end().then_some(value)
+        Value::Out(_) => Cow::Owned(reader.out),
+    })
 }
 
 /// The objects of an array, where the text is one of ordinary objects. Their own members may come in any order, and a
 /// string directly among them has no escapes.
 pub(super) fn objects(text: &str) -> Option<Objects<'_>> {
     let mut reader = Reader::new(text)?;
-    let mut objects = Objects::default();
-    reader.blanks();
-    reader.take(b'[')?;
-    reader.blanks();
-    if reader.take(b']').is_none() {
-        loop {
-            reader.members(&mut objects)?;
-            reader.blanks();
-            if reader.take(b',').is_none() {
-                reader.take(b']')?;
-                break;
+    let mut objects = Objects { text, ..Objects::default() };
+    let mut at = reader.take(reader.blanks(0), b'[')?;
+    at = reader.blanks(at);
+    let end = match reader.take(at, b']') {
+        Some(end) => end,
+        None => loop {
+            at = reader.members(at, &mut objects)?;
+            at = reader.blanks(at);
+            match reader.take(at, b',') {
+                Some(next) => at = reader.blanks(next),
+                None => break reader.take(at, b']')?,
             }
-            reader.blanks();
-        }
-    }
-    reader.end().then(|| Objects { text, out: reader.out, ..objects })
+        },
+    };
+    reader.is_end(end).then(|| Objects { out: reader.out, ..objects })
 }
 
 /// A member in `out`.
@@ -120,63 +120,61 @@ struct Place<'a> {
     end: usize,
 }
 
+/// Where it reads is handed from function to function, and so in a register.
 struct Reader<'a> {
     text: &'a str,
-    /// The next byte to read.
-    at: usize,
     /// Ends with the canonical text of what comes before `copied`, since the value began.
     out: String,
     copied: usize,
-    depth: usize,
 }
 
 impl<'a> Reader<'a> {
     fn new(text: &'a str) -> Option<Self> {
-        (text.len() <= MAX_BYTES).then_some(Self { text, at: 0, out: String::new(), copied: 0, depth: 0 })
+        (text.len() <= MAX_BYTES).then_some(Self { text, out: String::new(), copied: 0 })
     }
 
-    /// The next byte. The text itself has no zero byte that is let through.
-    fn peek(&self) -> u8 {
-        self.text.as_bytes().get(self.at).copied().unwrap_or(0)
+    /// The byte there. The text itself has no zero byte that is let through.
+    fn peek(&self, at: usize) -> u8 {
+        self.text.as_bytes().get(at).copied().unwrap_or(0)
     }
 
-    fn take(&mut self, byte: u8) -> Option<()> {
-        let found = self.peek() == byte;
-        self.at += usize::from(found);
-        found.then_some(())
+    /// Behind a byte that must be there.
+    fn take(&self, at: usize, byte: u8) -> Option<usize> {
+        (self.peek(at) == byte).then_some(at + 1)
     }
 
-    fn blanks(&mut self) {
-        while let b' ' | b'\t' | b'\n' | b'\r' = self.peek() {
-            self.at += 1;
+    /// Behind the blanks.
+    fn blanks(&self, mut at: usize) -> usize {
+        while let b' ' | b'\t' | b'\n' | b'\r' = self.peek(at) {
+            at += 1;
         }
+        at
     }
 
-    /// Passes over the blanks, which canonical text has as `wanted`.
+    /// Behind the blanks, which canonical text has as `wanted`.
     #[inline]
-    fn separator(&mut self, wanted: &str) {
-        let start = self.at;
-        let first = self.peek();
-        let is_right = if wanted.is_empty() {
-            first > b' '
-        } else {
-            self.at += usize::from(first == b' ');
-            first == b' ' && self.peek() > b' '
-        };
-        if !is_right {
-            self.put_right(start, wanted);
+    fn separator(&mut self, at: usize, wanted: &str) -> usize {
+        let first = self.peek(at);
+        if wanted.is_empty() {
+            if first > b' ' {
+                return at;
+            }
+        } else if first == b' ' && self.peek(at + 1) > b' ' {
+            return at + 1;
         }
+        self.put_right(at, wanted)
     }
 
-    /// Puts the blanks right that begin at `start`.
+    /// Puts the blanks right that begin there.
     #[cold]
-    fn put_right(&mut self, start: usize, wanted: &str) {
-        self.blanks();
-        if self.text[start..self.at] != *wanted {
+    fn put_right(&mut self, start: usize, wanted: &str) -> usize {
+        let end = self.blanks(start);
+        if self.text[start..end] != *wanted {
             self.copy_to(start);
             self.out.push_str(wanted);
-            self.copied = self.at;
+            self.copied = end;
         }
+        end
     }
 
     fn copy_to(&mut self, end: usize) {
@@ -188,98 +186,93 @@ impl<'a> Reader<'a> {
         self.copied = end;
     }
 
-    fn end(&mut self) -> bool {
-        self.blanks();
-        self.at == self.text.len()
+    fn is_end(&self, at: usize) -> bool {
+        self.blanks(at) == self.text.len()
     }
 
-    /// The canonical text of the value that starts here.
-    fn canonical_value(&mut self) -> Option<Value> {
-        let (start, written) = (self.at, self.out.len());
+    /// The canonical text of the value that starts there, and its end.
+    fn canonical_value(&mut self, start: usize) -> Option<(Value, usize)> {
+        let written = self.out.len();
         self.copied = start;
-        self.value()?;
+        let end = self.value(start, 0)?;
         if self.copied == start {
-            return Some(Value::Text(start..self.at));
+            return Some((Value::Text(start..end), end));
         }
-        self.out.push_str(&self.text[self.copied..self.at]);
-        Some(Value::Out(written..self.out.len()))
+        self.out.push_str(&self.text[self.copied..end]);
+        Some((Value::Out(written..self.out.len()), end))
     }
 
-    fn value(&mut self) -> Option<()> {
-        match self.peek() {
-            b'"' => self.string(),
-            b'{' => self.nested(Self::object),
-            b'[' => self.nested(Self::array),
-            b'-' | b'0'..=b'9' => self.number(),
-            b't' => self.word("true"),
-            b'f' => self.word("false"),
-            b'n' => self.word("null"),
+    /// The end of the value that starts there, inside so many others.
+    fn value(&mut self, at: usize, depth: usize) -> Option<usize> {
+        match self.peek(at) {
+            b'"' => self.string(at + 1),
+            b'{' if depth < MAX_DEPTH => self.object(at + 1, depth + 1),
+            b'[' if depth < MAX_DEPTH => self.array(at + 1, depth + 1),
+            b'-' | b'0'..=b'9' => self.number(at),
+            b't' => self.word(at, "true"),
+            b'f' => self.word(at, "false"),
+            b'n' => self.word(at, "null"),
             _ => None,
         }
     }
 
-    fn nested(&mut self, inside: impl FnOnce(&mut Self) -> Option<()>) -> Option<()> {
-        self.at += 1;
-        self.depth += 1;
-        if self.depth > MAX_DEPTH {
-            return None;
-        }
-        self.separator("");
-        inside(self)?;
-        self.depth -= 1;
-        Some(())
-    }
-
-    fn array(&mut self) -> Option<()> {
-        if self.take(b']').is_some() {
-            return Some(());
+    fn array(&mut self, at: usize, depth: usize) -> Option<usize> {
+        let mut at = self.separator(at, "");
+        if let Some(end) = self.take(at, b']') {
+            return Some(end);
         }
         loop {
-            self.value()?;
-            self.separator("");
-            if self.take(b',').is_none() {
-                return self.take(b']');
+            at = self.value(at, depth)?;
+            at = self.separator(at, "");
+            match self.take(at, b',') {
+                Some(next) => at = self.separator(next, " "),
+                None => return self.take(at, b']'),
             }
-            self.separator(" ");
         }
     }
 
-    fn object(&mut self) -> Option<()> {
-        if self.take(b'}').is_some() {
-            return Some(());
+    fn object(&mut self, at: usize, depth: usize) -> Option<usize> {
+        let mut at = self.separator(at, "");
+        if let Some(end) = self.take(at, b'}') {
+            return Some(end);
         }
         let mut members = [Place::default(); MAX_UNORDERED];
         let (mut count, mut is_ordered, mut previous) = (0, true, None);
         loop {
-            let start = self.place();
-            let key = self.plain_string()?;
+            let start = self.place(at);
+            let (key, end) = self.plain_string(at)?;
             is_ordered &= previous.is_none_or(|previous| key_order::compare(previous, key).is_lt());
             previous = Some(key);
-            self.separator("");
-            self.take(b':')?;
-            self.separator(" ");
-            self.value()?;
+            at = self.separator(end, "");
+            at = self.take(at, b':')?;
+            at = self.separator(at, " ");
+            at = self.value(at, depth)?;
             if let Some(member) = members.get_mut(count) {
-                *member = Place { key, start, end: self.place() };
+                *member = Place { key, start, end: self.place(at) };
             }
             count += 1;
-            self.separator("");
-            if self.take(b',').is_none() {
-                self.take(b'}')?;
-                return if is_ordered { Some(()) } else { self.order(members.get_mut(..count)?) };
+            at = self.separator(at, "");
+            match self.take(at, b',') {
+                Some(next) => at = self.separator(next, " "),
+                None => {
+                    let end = self.take(at, b'}')?;
+                    if !is_ordered {
+                        self.order(end, members.get_mut(..count)?)?;
+                    }
+                    return Some(end);
+                }
             }
-            self.separator(" ");
         }
     }
 
-    /// Where the next byte comes in `out`.
-    fn place(&self) -> usize {
-        self.out.len() + self.at - self.copied
+    /// Where what is read there comes in `out`.
+    fn place(&self, at: usize) -> usize {
+        self.out.len() + at - self.copied
     }
 
-    /// Puts the members in order of the object that has just ended. Of those with the same key the last one stays.
-    fn order(&mut self, members: &mut [Place<'a>]) -> Option<()> {
-        self.copy_to(self.at);
+    /// Puts the members in order of the object that ends there. Of those with the same key the last one stays.
+    fn order(&mut self, end: usize, members: &mut [Place<'a>]) -> Option<()> {
+        self.copy_to(end);
         let (first, end) = (members.first()?.start, self.out.len());
         members.sort_unstable_by(|a, b| key_order::compare(a.key, b.key).then(a.start.cmp(&b.start)));
         let mut written = false;
@@ -298,103 +291,101 @@ impl<'a> Reader<'a> {
         Some(())
     }
 
-    /// The members of an object, in jsonb's order.
-    fn members(&mut self, objects: &mut Objects<'a>) -> Option<()> {
+    /// The members of an object, in jsonb's order, and its end.
+    fn members(&mut self, at: usize, objects: &mut Objects<'a>) -> Option<usize> {
         let first = objects.members.len();
-        self.take(b'{')?;
-        self.blanks();
-        if self.take(b'}').is_none() {
-            loop {
-                let key = self.plain_string()?;
-                self.blanks();
-                self.take(b':')?;
-                self.blanks();
-                let value = match self.peek() {
+        let mut at = self.take(at, b'{')?;
+        at = self.blanks(at);
+        let end = match self.take(at, b'}') {
+            Some(end) => end,
+            None => loop {
+                let (key, end) = self.plain_string(at)?;
+                at = self.take(self.blanks(end), b':')?;
+                at = self.blanks(at);
+                let (value, end) = match self.peek(at) {
                     b'"' => {
-                        let start = self.at;
-                        self.plain_string()?;
-                        Value::Text(start..self.at)
+                        let (_, end) = self.plain_string(at)?;
+                        (Value::Text(at..end), end)
                     }
-                    _ => self.canonical_value()?,
+                    _ => self.canonical_value(at)?,
                 };
                 objects.members.push((key, value));
-                self.blanks();
-                if self.take(b',').is_none() {
-                    self.take(b'}')?;
-                    break;
+                at = self.blanks(end);
+                match self.take(at, b',') {
+                    Some(next) => at = self.blanks(next),
+                    None => break self.take(at, b'}')?,
                 }
-                self.blanks();
-            }
-        }
+            },
+        };
         let members = &mut objects.members[first..];
         members.sort_unstable_by(|a, b| key_order::compare(a.0, b.0));
         objects.ends.push(objects.members.len());
         // Of two with the same key it would have to be the last one.
-        key_order::is_ordered(&objects.members[first..], |member| member.0).then_some(())
+        key_order::is_ordered(&objects.members[first..], |member| member.0).then_some(end)
     }
 
-    /// What a string without escapes stands for.
-    fn plain_string(&mut self) -> Option<&'a str> {
-        self.take(b'"')?;
-        let start = self.at;
-        self.plain();
-        let content = &self.text[start..self.at];
-        self.take(b'"').map(|()| content)
+    /// What a string without escapes stands for, and its end.
+    fn plain_string(&self, at: usize) -> Option<(&'a str, usize)> {
+        let start = self.take(at, b'"')?;
+        let end = self.plain(start);
+        self.take(end, b'"').map(|after| (&self.text[start..end], after))
     }
 
-    fn string(&mut self) -> Option<()> {
-        self.take(b'"')?;
+    /// The end of a string whose content starts there.
+    fn string(&self, mut at: usize) -> Option<usize> {
         loop {
-            self.plain();
-            if self.take(b'"').is_some() {
-                return Some(());
+            at = self.plain(at);
+            if let Some(end) = self.take(at, b'"') {
+                return Some(end);
             }
-            self.take(b'\\')?;
+            at = self.take(at, b'\\')?;
             // `\/` and most of `\u` are written otherwise.
-            let (b'"' | b'\\' | b'b' | b'f' | b'n' | b'r' | b't') = self.peek() else { return None };
-            self.at += 1;
+            let (b'"' | b'\\' | b'b' | b'f' | b'n' | b'r' | b't') = self.peek(at) else { return None };
+            at += 1;
         }
     }
 
-    /// Passes over what needs no escape.
-    fn plain(&mut self) {
-        let (words, rest) = self.text.as_bytes()[self.at..].as_chunks();
-        for &word in words {
-            let special = special(u64::from_le_bytes(word));
+    /// Behind what needs no escape.
+    fn plain(&self, mut at: usize) -> usize {
+        let bytes = self.text.as_bytes();
+        while let Some(word) = bytes.get(at..).and_then(|rest| rest.first_chunk()) {
+            let special = special(u64::from_le_bytes(*word));
             if special != 0 {
-                self.at += special.trailing_zeros() as usize / 8;
-                return;
+                return at + special.trailing_zeros() as usize / 8;
             }
-            self.at += word.len();
+            at += word.len();
         }
-        self.at += rest.iter().take_while(|&&byte| byte != b'"' && byte != b'\\' && byte >= b' ').count();
+        while bytes.get(at).is_some_and(|&byte| byte != b'"' && byte != b'\\' && byte >= b' ') {
+            at += 1;
+        }
+        at
     }
 
-    fn number(&mut self) -> Option<()> {
-        let start = self.at;
-        let is_negative = self.take(b'-').is_some();
-        let digits = self.at;
-        if self.take(b'0').is_none() {
-            self.digits()?;
-        }
-        if self.take(b'.').is_some() {
-            self.digits()?;
+    fn number(&self, start: usize) -> Option<usize> {
+        let minus = self.take(start, b'-');
+        let digits = minus.unwrap_or(start);
+        let mut at = match self.take(digits, b'0') {
+            Some(at) => at,
+            None => self.digits(digits)?,
+        };
+        if let Some(fraction) = self.take(at, b'.') {
+            at = self.digits(fraction)?;
         }
         // Zero loses its sign. An exponent, a leading zero or a letter is no end of a value, and refused by the caller.
-        let is_zero = || self.text.as_bytes()[digits..self.at].iter().all(|byte| matches!(byte, b'0' | b'.'));
-        (self.at - start <= MAX_NUMBER && !(is_negative && is_zero())).then_some(())
+        let is_zero = || self.text.as_bytes()[digits..at].iter().all(|byte| matches!(byte, b'0' | b'.'));
+        (at - start <= MAX_NUMBER && !(minus.is_some() && is_zero())).then_some(at)
     }
 
-    fn digits(&mut self) -> Option<()> {
-        let start = self.at;
-        while self.peek().is_ascii_digit() {
-            self.at += 1;
+    fn digits(&self, start: usize) -> Option<usize> {
+        let mut at = start;
+        while self.peek(at).is_ascii_digit() {
+            at += 1;
         }
-        (self.at > start).then_some(())
+        (at > start).then_some(at)
     }
 
-    fn word(&mut self, word: &str) -> Option<()> {
-        self.text[self.at..].starts_with(word).then(|| self.at += word.len())
+    fn word(&self, at: usize, word: &str) -> Option<usize> {
+        self.text[at..].starts_with(word).then(|| at + word.len())
     }
 }
 
