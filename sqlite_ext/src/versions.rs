@@ -15,8 +15,9 @@ use crate::statements::Query;
 use crate::store::Store;
 use crate::stream_version::stream_version;
 
-/// How many streams of a store are known at the most.
+/// How many streams of a store are known at the most, and how many bytes of a name.
 const KEPT: usize = 1_000;
+const LONGEST: usize = 250;
 
 /// A stream's version, for whoever appends to it.
 type Known = Rc<Cell<i64>>;
@@ -112,6 +113,9 @@ impl Versions {
     }
 
     fn add(&self, name: &[u8], version: i64) {
+        if name.len() > LONGEST {
+            return;
+        }
         let mut streams = self.streams.borrow_mut();
         if streams.len() >= KEPT {
             streams.clear();

@@ -100,19 +100,31 @@ def eventsourcing():
     except ImportError:
         print("eventsourcing is not installed: no comparison with it")
         return
+
+    def events(count, size):
+        for _ in range(count // size):
+            originator = uuid.uuid4()
+            yield [StoredEvent(originator, position, "T", DATA.encode()) for position in range(size)]
+
+    def beside(name, ours, theirs):
+        found = [(ours(), theirs()) for _ in range(ROUNDS)]
+        a, b = (statistics.median(side) for side in zip(*found))
+        verdict = "" if a > b else "  BEHIND"
+        print(f"{name:<24} {a:>9.0f}/s  eventsourcing {b:>9.0f}/s  {a / b:.2f}{verdict}", flush=True)
+
     with Directory() as directory:
+
+        def recorder():
+            made = es.SQLiteApplicationRecorder(es.SQLiteDatastore(directory.path(f"es-{uuid.uuid4()}.db")))
+            made.create_table()
+            return made
+
         for size in (1, 10, 100):
             count = 2000 if size == 1 else 10_000
 
             def theirs():
-                name = directory.path(f"es-{uuid.uuid4()}.db")
-                recorder = es.SQLiteApplicationRecorder(es.SQLiteDatastore(name))
-                recorder.create_table()
-                events = []
-                for batch in range(count // size):
-                    originator = uuid.uuid4()
-                    events.append([StoredEvent(originator, position, "T", DATA.encode()) for position in range(size)])
-                return rate(count, lambda: [recorder.insert_events(batch) for batch in events])
+                made, batches = recorder(), list(events(count, size))
+                return rate(count, lambda: [made.insert_events(batch) for batch in batches])
 
             def ours():
                 connection = fresh(directory)
@@ -125,10 +137,39 @@ def eventsourcing():
                 sql, data = (one, DATA) if size == 1 else (many, text)
                 return rate(count, lambda: [connection.execute(sql, (name, data)).fetchone() for name in names])
 
-            found = [(ours(), theirs()) for _ in range(ROUNDS)]
-            a, b = (statistics.median(side) for side in zip(*found))
-            verdict = "" if a > b else "  BEHIND"
-            print(f"{size:>3} a transaction {a:>9.0f}/s  eventsourcing {b:>9.0f}/s  {a / b:.1f}{verdict}", flush=True)
+            beside(f"{size} a transaction", ours, theirs)
+
+        made, batches, connection = recorder(), list(events(10_000, 100)), fresh(directory)
+        for batch in batches:
+            made.insert_events(batch)
+            text = "[" + ", ".join([f'{{"type": "T", "data": {DATA}}}'] * 100) + "]"
+            connection.execute("SELECT write_messages(?, ?)", (f"account-{batch[0].originator_id}", text)).fetchone()
+        names = [batch[0].originator_id for batch in batches]
+
+        def stream(name, number):
+            sql = f"SELECT {COLUMNS} FROM get_stream_messages(?, ?, 10)"
+            return connection.execute(sql, (f"account-{name}", number)).fetchall()
+
+        def everything(position):
+            return connection.execute(f"SELECT {COLUMNS} FROM get_all_messages(?, 100)", (position,)).fetchall()
+
+        def reads(count, rows, work):
+            def all_of_them():
+                for number in range(count):
+                    assert len(work(names[number % 100], number % 50)) == rows
+
+            return rate(count, all_of_them)
+
+        beside(
+            "stream read of 10",
+            lambda: reads(2000, 10, stream),
+            lambda: reads(2000, 10, lambda name, number: made.select_events(name, gt=number - 1, limit=10)),
+        )
+        beside(
+            "read of 100 of all",
+            lambda: reads(500, 100, lambda _, number: everything(number * 100 + 1)),
+            lambda: reads(500, 100, lambda _, number: made.select_notifications(number * 100 + 1, 100)),
+        )
 
 
 def main():

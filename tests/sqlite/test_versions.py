@@ -7,7 +7,7 @@ import random
 
 from host import Directory, connect, failure, value, write
 
-STREAMS = ["a-1", "a-2", "b-1"]
+STREAMS = ["a-1", "a-2", "b-1", "c-" + 300 * "x"]
 NAMESPACE = "orders"
 TRIGGER = (
     "CREATE TRIGGER doubled AFTER INSERT ON messages WHEN new.stream_name = 'a-1' AND new.type = 'Doubled' "
@@ -57,6 +57,16 @@ def test_rollback():
                 checked_write(connection, "a-1")
             connection.execute(end)
         checked_write(connection, "a-1")
+
+
+def test_more_streams_than_are_kept():
+    for connection in stores():
+        connection.execute("BEGIN")
+        for _ in range(2):
+            for number in range(0, 2_100, 3):
+                for stream in (f"a-{number}", f"a-{number + 1}", f"a-{number}"):
+                    checked_write(connection, stream)
+        connection.execute("COMMIT")
 
 
 def test_what_others_commit():
