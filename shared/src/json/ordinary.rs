@@ -109,7 +109,7 @@ pub(super) fn objects(text: &str) -> Option<Objects<'_>> {
             }
         },
     };
-    reader.is_end(end).then(|| Objects { out: reader.out, ..objects })
+    reader.is_end(end).then_some(Objects { out: reader.out, ..objects })
 }
 
 /// A member in `out`.
