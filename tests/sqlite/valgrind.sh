@@ -13,7 +13,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")"
 repository=$(cd ../.. && pwd)
 target=${CARGO_TARGET_DIR:-$repository/target}
 python=${PYTHON:-/usr/bin/python3}
-[ $# -gt 0 ] || set -- test_golden test_corpus test_transactions test_interrupts test_reads test_batches test_namespaces \
+[ $# -gt 0 ] || set -- test_golden test_corpus test_transactions test_versions test_interrupts test_reads test_batches test_namespaces \
     test_retention test_consumer_positions test_stats test_direct_only test_lifecycle
 
 if ! command -v valgrind > /dev/null; then
