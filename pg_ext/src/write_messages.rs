@@ -1,6 +1,6 @@
 //! `write_messages`.
 
-use message_store_core::batch::{NewMessage, NewMessageReader, ids as ids_of};
+use message_store_core::batch::{NewMessage, NewMessageReader, ids};
 use message_store_core::{Error, Result, expected_version};
 use pgrx::pg_sys::{self, Datum, INT8OID, VARCHAROID};
 use uuid::Uuid;
@@ -28,7 +28,7 @@ fn write_messages(call: &Call<'_>) -> Result<Answer> {
     let store = write::begin(store, stream_name)?;
     let version = version_to_write_after(&store, stream_name)?;
     let position = write::next_position(stream_name, version, call.int8(2))?;
-    let ids = ids_of(messages.iter().map(|element| &element.message))?;
+    let ids = ids(messages.iter().map(|element| &element.message))?;
     expected_version::check_room(position, messages.len())?;
     let global_positions = insert(&store, stream_name, position, &ids, &messages)?;
     if global_positions.len() != ids.len() {

@@ -51,6 +51,7 @@ pub fn canonical_text(text: &str) -> Result<Cow<'_, str>> {
 
 /// What `canonical` gives, by the parser.
 fn parsed(text: &str) -> Result<String> {
+    // For zero bytes, which are UTF-8.
     encoding::check(text.as_bytes())?;
     let mut sink = canonical::Text::with_capacity(text.len());
     parser::parse(text, &mut sink)?;

@@ -1,6 +1,7 @@
 //! Message ids: every spelling that Postgres' uuid type reads, the one spelling it prints, and new ids.
 
 use std::borrow::Cow;
+use std::sync::{Mutex, PoisonError};
 
 use crate::error::{Error, Result, text};
 use crate::time;
@@ -55,7 +56,7 @@ pub fn canonical(id: &[u8]) -> Result<String> {
 
 /// The same, without reading an id that is spelled so already.
 pub fn canonical_text(id: &[u8]) -> Result<Cow<'_, str>> {
-    let is_canonical = id.len() == 36 && [8, 13, 18, 23].iter().all(|&at| id[at] == b'-') && small_digits(id) == 32;
+    let is_canonical = id.len() == LENGTH && [8, 13, 18, 23].iter().all(|&at| id[at] == b'-') && small_digits(id) == 32;
     match std::str::from_utf8(id) {
         Ok(text) if is_canonical => Ok(Cow::Borrowed(text)),
         _ => parse(id).map(|id| Cow::Owned(id.hyphenated().to_string())),
@@ -69,28 +70,41 @@ fn small_digits(bytes: &[u8]) -> u8 {
 
 /// A new id: version 7, so that ids sort by the time they were made and the index on them grows at its end.
 pub fn generate() -> Uuid {
-    Uuid::now_v7()
+    generate_many(1).pop().unwrap_or_else(Uuid::now_v7)
 }
 
-/// As many new ids, ascending, with one call to the system for the random bits of all.
+/// How many counts one millisecond has, and how many ids may begin in it; what is left is for those behind.
+const COUNTS: u32 = 1 << 26;
+const BEGINNINGS: u32 = COUNTS / 2;
+
+/// The millisecond and the count of the last id that the process has made.
+static LAST: Mutex<(u64, u32)> = Mutex::new((0, 0));
+
+/// As many new ids, behind all that the process has made before, with one call to the system for the random bits of all.
 ///
-/// Behind the time come 26 bits that count on from a random number, half of their range kept free, and 48 random ones.
+/// Behind the milliseconds come 26 bits that count on, in each millisecond from a random number, and 48 random ones.
 pub fn generate_many(count: usize) -> Vec<Uuid> {
     let mut random = vec![0; size_of::<u32>() + count * 6];
     let filled = getrandom::fill(&mut random);
-    let (Ok(()), Some((first, random)), Ok(now)) =
-        (filled, random.split_first_chunk(), u64::try_from(time::now() / 1000))
-    else {
-        return (0..count).map(|_| generate()).collect();
+    let (Ok(()), Some((beginning, random))) = (filled, random.split_first_chunk()) else {
+        return (0..count).map(|_| Uuid::now_v7()).collect();
     };
-    let first = u32::from_le_bytes(*first) >> 7;
-    let with_counter = |(counter, [a, b, c, d, e, f]): (u32, &[u8; 6])| {
+    let beginning = u32::from_le_bytes(*beginning) % BEGINNINGS;
+    let now = u64::try_from(time::now() / 1000).unwrap_or(0);
+    // What it holds is right also where a thread has panicked with it.
+    let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
+    let with_count = |[a, b, c, d, e, f]: &[u8; 6]| {
+        *last = match *last {
+            (millisecond, _) if millisecond < now => (now, beginning),
+            (millisecond, count) if count + 1 < COUNTS => (millisecond, count + 1),
+            (millisecond, _) => (millisecond + 1, beginning),
+        };
         // The version takes half of the first byte, the variant two bits of the third.
-        let [_, _, high, low] = (counter >> 14).to_be_bytes();
-        let [_, _, rest, last] = (counter & 0x3fff).to_be_bytes();
-        Builder::from_unix_timestamp_millis(now, &[high, low, rest, last, *a, *b, *c, *d, *e, *f]).into_uuid()
+        let [_, _, high, low] = (last.1 >> 14).to_be_bytes();
+        let [_, _, rest, end] = (last.1 & 0x3fff).to_be_bytes();
+        Builder::from_unix_timestamp_millis(last.0, &[high, low, rest, end, *a, *b, *c, *d, *e, *f]).into_uuid()
     };
-    (first..).zip(random.as_chunks().0).map(with_counter).collect()
+    random.as_chunks().0.iter().map(with_count).collect()
 }
 
 #[cfg(test)]
@@ -132,30 +146,41 @@ mod tests {
 
     #[test]
     fn new_ids_are_version_7_and_ascend() {
-        let ids: Vec<Uuid> = (0..1000).map(|_| generate()).collect();
-        assert!(ids.iter().all(|id| id.get_version_num() == 7));
-        assert!(ids.is_sorted());
-    }
-
-    #[test]
-    fn new_ids_of_a_batch_are_version_7_and_ascend() {
         let before = time::now() / 1000;
-        for count in [0, 1, 70_000] {
-            let ids = generate_many(count);
+        // Threads of other tests make ids, too, and may be in between.
+        let mut last = Uuid::nil();
+        for count in [1, 2, 0, 70_000, 1, 1, 500].into_iter().chain([2; 3_000]) {
+            let ids = if count == 1 { vec![generate()] } else { generate_many(count) };
             assert_eq!(ids.len(), count);
-            assert!(ids.is_sorted_by(|a, b| a < b));
             for id in ids {
+                assert!(last < id, "{last} {id}");
+                last = id;
                 assert_eq!((id.get_version_num(), id.get_variant()), (7, uuid::Variant::RFC4122));
                 let (seconds, nanoseconds) = id.get_timestamp().expect("a time").to_unix();
                 let made = i64::try_from(seconds).expect("a time") * 1000 + i64::from(nanoseconds) / 1_000_000;
                 assert!((before..=time::now() / 1000).contains(&made));
             }
         }
-        // As many of the random bits are set in all as are not.
+    }
+
+    #[test]
+    fn each_random_bit_of_new_ids_is_as_often_set_as_not() {
         let ids = generate_many(10_000);
         for bit in 0..48 {
             let set = ids.iter().filter(|id| id.as_u128() >> bit & 1 == 1).count();
             assert!((4_500..5_500).contains(&set), "{bit} {set}");
         }
+    }
+
+    #[test]
+    fn threads_make_different_ids_that_ascend_in_each() {
+        let made: Vec<Vec<Uuid>> = std::thread::scope(|scope| {
+            let threads: Vec<_> =
+                (0..4).map(|_| scope.spawn(|| (0..200).flat_map(|_| generate_many(50)).collect())).collect();
+            threads.into_iter().map(|thread| thread.join().expect("ids")).collect()
+        });
+        assert!(made.iter().all(|ids| ids.is_sorted_by(|a, b| a < b)));
+        let all: std::collections::HashSet<&Uuid> = made.iter().flatten().collect();
+        assert_eq!(all.len(), 4 * 200 * 50);
     }
 }

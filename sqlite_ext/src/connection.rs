@@ -3,12 +3,12 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
+use crate::engine::closing_hook;
 use crate::engine::db::Db;
-use crate::engine::hooks::{self, Watch};
 use crate::engine::statement::{Parameter, Statement};
 use crate::errors::Result;
 use crate::settings::Settings;
-use crate::statements::{Kept, Pooled, Query};
+use crate::statements::{Idle, Pooled, Query};
 use crate::store::Store;
 
 /// The state of one connection, shared by its functions.
@@ -30,12 +30,6 @@ pub struct Connection {
     calls: Cell<u64>,
     /// Whether a transaction of our own is still open after a call has failed.
     pub has_left_transaction: Cell<bool>,
-    /// What is known of the host's transaction.
-    pub watch: Watch,
-    /// Whether the host's transactions cannot be watched.
-    pub is_unwatchable: Cell<bool>,
-    /// How many messages our own appends have stored in transactions of the host's.
-    pub own_changes: Cell<i32>,
 }
 
 impl Connection {
@@ -49,9 +43,6 @@ impl Connection {
             is_armed: Cell::new(false),
             calls: Cell::new(0),
             has_left_transaction: Cell::new(false),
-            watch: Watch::default(),
-            is_unwatchable: Cell::new(false),
-            own_changes: Cell::new(0),
         }
     }
 
@@ -92,7 +83,7 @@ impl Connection {
     }
 
     /// Puts a statement back that was reset.
-    pub fn keep(&self, store: &Store, query: Query, statement: Kept) {
+    pub fn keep(&self, store: &Store, query: Query, statement: Idle) {
         if store.is_attached() && self.may_keep_statements() {
             store.pool.put(query, statement);
         }
@@ -101,7 +92,7 @@ impl Connection {
     /// Whether statements may be kept: only when their release before the connection's end is sure.
     fn may_keep_statements(&self) -> bool {
         if !self.is_armed.get() {
-            self.is_armed.set(hooks::await_closing(self).is_ok());
+            self.is_armed.set(closing_hook::arm(self).is_ok());
         }
         self.is_armed.get()
     }

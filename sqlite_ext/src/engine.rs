@@ -1,10 +1,9 @@
 //! SQLite's C interface behind safe types. All of the crate's `unsafe` is here and in `entry`.
 
 pub mod arguments;
-
+pub mod closing_hook;
 pub mod db;
 pub mod guard;
-pub mod hooks;
 mod row_values;
 pub mod rows;
 pub mod scalar;

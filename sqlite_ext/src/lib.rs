@@ -55,7 +55,6 @@ mod stream_version;
 mod transaction;
 mod undo;
 mod utility;
-mod versions;
 mod write;
 mod write_messages;
 

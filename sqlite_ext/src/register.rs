@@ -8,7 +8,7 @@ use crate::connection::Connection;
 use crate::engine::db::Db;
 use crate::engine::scalar::Scalar;
 use crate::engine::table_function::TableFunction;
-use crate::engine::{hooks, scalar, table_function};
+use crate::engine::{closing_hook, scalar, table_function};
 use crate::errors::Result;
 use crate::{
     all_messages, category_messages, consumer_positions, import, last_message, listings, lock, namespace_functions,
@@ -35,7 +35,7 @@ pub(crate) fn register_on(db: Db) -> Result<()> {
         return Ok(());
     }
     let connection = Rc::new(Connection::new(db));
-    hooks::register(&connection)?;
+    closing_hook::register(&connection)?;
     for function in scalars() {
         scalar::register(&connection, function)?;
     }

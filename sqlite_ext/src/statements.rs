@@ -11,7 +11,7 @@ use crate::errors::Result;
 use crate::store::Store;
 
 /// How many of one kind are kept: as many cursors of one query as hosts have open at once, and some.
-const MOST: usize = 8;
+const KEPT: usize = 8;
 
 macro_rules! queries {
     ($($name:ident => $file:literal;)*) => {
@@ -61,7 +61,6 @@ queries! {
     StreamVersion => "stream_version";
     Streams => "streams";
     Version => "version";
-    Watch => "watch";
     Begin => "begin";
     Commit => "commit";
     Release => "release";
@@ -70,13 +69,13 @@ queries! {
     Savepoint => "savepoint";
 }
 
-/// A statement that is handed around more often than it is looked at.
-pub type Kept = Box<Statement>;
+/// A statement of a pool: handed around more often than it is looked at.
+pub type Idle = Box<Statement>;
 
 /// The idle statements of a store.
 #[derive(Debug)]
 pub struct Pool {
-    idle: [RefCell<Vec<Kept>>; Query::COUNT],
+    idle: [RefCell<Vec<Idle>>; Query::COUNT],
 }
 
 impl Default for Pool {
@@ -96,15 +95,15 @@ impl Pool {
     }
 
     /// A kept statement if there is one.
-    pub fn take_or_prepare(&self, db: Db, store: &Store, query: Query) -> Result<Kept> {
+    pub fn take_or_prepare(&self, db: Db, store: &Store, query: Query) -> Result<Idle> {
         let kept = self.idle[query as usize].borrow_mut().pop();
         kept.map_or_else(|| db.prepare(store.sql(query.template()).as_bytes()).map(Box::new), Ok)
     }
 
     /// Keeps a statement that was reset.
-    pub fn put(&self, query: Query, statement: Kept) {
+    pub fn put(&self, query: Query, statement: Idle) {
         let mut idle = self.idle[query as usize].borrow_mut();
-        if idle.len() < MOST {
+        if idle.len() < KEPT {
             idle.push(statement);
         }
     }
@@ -113,7 +112,7 @@ impl Pool {
 /// A statement in use, which goes back to its store's pool.
 #[derive(Debug)]
 pub struct Pooled {
-    statement: Option<Kept>,
+    statement: Option<Idle>,
     connection: Rc<Connection>,
     store: Rc<Store>,
     query: Query,

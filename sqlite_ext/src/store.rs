@@ -7,7 +7,6 @@ use message_store_core::namespace_name;
 
 use crate::newest::Version;
 use crate::statements::Pool;
-use crate::versions::Versions;
 
 /// A store that a connection can reach.
 #[derive(Debug)]
@@ -26,8 +25,6 @@ pub struct Store {
     pub is_checked: Cell<bool>,
     /// The newest message's global position, and of what.
     pub newest: Cell<Option<(Version, i64)>>,
-    /// The versions of its streams, as far as they are known.
-    pub versions: Versions,
     is_detached: Cell<bool>,
 }
 
@@ -56,7 +53,6 @@ impl Store {
             last_use: Cell::new(0),
             is_checked: Cell::new(false),
             newest: Cell::new(None),
-            versions: Versions::default(),
             is_detached: Cell::new(false),
         }
     }

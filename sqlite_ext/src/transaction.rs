@@ -11,7 +11,6 @@ use crate::schema;
 use crate::statements::Query;
 use crate::store::Store;
 use crate::undo::{Savepoint, Undo};
-use crate::versions::Stream;
 
 /// Does `work` with the write lock of the store's database held, so that what it reads stays true until it has
 /// written. In the host's transaction it follows the host's commit or rollback; else it is committed here.
@@ -33,32 +32,6 @@ pub fn write_all<T>(connection: &Rc<Connection>, store: &Rc<Store>, work: impl F
         return all_or_nothing(connection, store, work);
     }
     in_own(connection, store, work)
-}
-
-/// Does `work` on the version of a stream, `None` for one that never was: in the way of `write`, or with `is_all` of
-/// `write_all`. It tells how many messages it has appended to the stream.
-pub fn append<T>(
-    connection: &Rc<Connection>,
-    store: &Rc<Store>,
-    stream_name: Option<&[u8]>,
-    is_all: bool,
-    work: impl FnOnce(Option<i64>) -> Result<(T, i32)>,
-) -> Result<T> {
-    let is_hosted = is_hosted(connection);
-    let append = || {
-        let stream = Stream::look_up(connection, store, stream_name, is_hosted)?;
-        work(stream.version).map(|(value, appended)| (value, appended, stream))
-    };
-    let (value, appended, stream) = match (is_hosted, is_all) {
-        (true, false) => lock(connection, store).and_then(|()| append())?,
-        (true, true) => {
-            lock(connection, store)?;
-            all_or_nothing(connection, store, append)?
-        }
-        (false, _) => in_own(connection, store, append)?,
-    };
-    stream.keep(appended);
-    Ok(value)
 }
 
 /// Whether the host has a transaction. In autocommit a statement of the host's that writes has one, too, and it cannot
@@ -132,12 +105,7 @@ fn last_global_position(connection: &Rc<Connection>, store: &Rc<Store>) -> Resul
 /// however long one waits. A store that is not there yet is created, one of an older version upgraded.
 pub fn lock(connection: &Rc<Connection>, store: &Rc<Store>) -> Result<()> {
     let db = connection.db;
-    let is_locked = || {
-        // A transaction that is watched has the main database's lock.
-        !store.has_own_database() && connection.watch.part().is_some()
-            || db.transaction_state(Some(&store.schema)) == TransactionState::Write
-    };
-    if store.is_checked.get() && is_locked() {
+    if store.is_checked.get() && db.transaction_state(Some(&store.schema)) == TransactionState::Write {
         return Ok(());
     }
     match connection.execute(store, Query::Lock, &[]) {

@@ -8,9 +8,10 @@ use crate::connection::Connection;
 use crate::engine::arguments::Arguments;
 use crate::engine::scalar::{Answer, Purity, Scalar};
 use crate::errors::Result;
-use crate::insert::{StreamName, stored};
+use crate::insert;
 use crate::namespaces::with_store;
 use crate::statements::Query;
+use crate::stream_version::stream_version;
 use crate::transaction;
 
 /// The function of this module.
@@ -27,26 +28,27 @@ fn write_message<'a>(connection: &Rc<Connection>, arguments: &'a Arguments<'a>) 
     let expected = arguments.integer(5)?;
     let stream_name = arguments.text(1);
     let position = with_store(connection, arguments.text(6), |store| {
-        transaction::append(connection, store, stream_name, false, |version| {
+        transaction::write(connection, store, || {
+            let version = stream_version(connection, store, stream_name)?;
             let position = expected_version::next_position(stream_name, version, expected)?;
             let id = match arguments.text(0) {
                 Some(id) => message_id::canonical_text(id)?,
                 None => message_id::generate().to_string().into(),
             };
             let time = time::bytes(time::now());
-            let name = StreamName::new(stream_name)?;
+            let name = insert::stream_name(stream_name)?;
             let message = [
                 position.into(),
                 time.as_slice().into(),
-                name.parameter(),
+                name.as_c_str().into(),
                 arguments.text(2).ok_or(Error::NullValue("type"))?.into(),
                 data.as_deref().into(),
                 metadata.as_deref().into(),
                 id.as_ref().into(),
             ];
             let inserted = connection.execute(store, Query::Insert, &message);
-            stored(connection, store, inserted, 1)?;
-            Ok((position, 1))
+            insert::stored(connection, store, inserted, 1)?;
+            Ok(position)
         })
     })?;
     Ok(position.into())

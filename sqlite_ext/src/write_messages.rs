@@ -10,10 +10,11 @@ use crate::connection::Connection;
 use crate::engine::arguments::Arguments;
 use crate::engine::scalar::{Answer, Purity, Scalar};
 use crate::errors::Result;
-use crate::insert::{Statements, StreamName, insert_all};
+use crate::insert::{self, Statements, insert_all};
 use crate::namespaces::with_store;
 use crate::statements::Query;
 use crate::store::Store;
+use crate::stream_version::stream_version;
 use crate::transaction;
 
 /// The function of this module.
@@ -29,15 +30,16 @@ fn write_messages<'a>(connection: &Rc<Connection>, arguments: &'a Arguments<'a>)
     let stream_name = arguments.text(0);
     let written = with_store(connection, arguments.text(3), |store| {
         let messages = read(&messages)?;
-        transaction::append(connection, store, stream_name, true, |version| {
+        transaction::write_all(connection, store, || {
+            let version = stream_version(connection, store, stream_name)?;
             let first = expected_version::next_position(stream_name, version, expected)?;
             if messages.is_empty() {
-                return Ok(("[]".to_owned(), 0));
+                return Ok("[]".to_owned());
             }
             let answer = insert(connection, store, stream_name, &messages, first)?;
             // SQLite would refuse it behind the commit.
             connection.db.check_length(answer.len())?;
-            Ok((answer, messages.len().try_into().unwrap_or(i32::MAX)))
+            Ok(answer)
         })
     })?;
     Ok(written.into())
@@ -63,7 +65,7 @@ fn insert(
     let ids = batch::ids(messages.iter().map(|(message, _)| message))?;
     let mut texts = vec![[0; message_id::LENGTH]; ids.len()];
     let ids: Vec<&str> = ids.iter().zip(&mut texts).map(|(id, text)| message_id::write(id, text)).collect();
-    let stream_name = StreamName::new(stream_name)?;
+    let stream_name = insert::stream_name(stream_name)?;
     expected_version::check_room(first, messages.len())?;
     let now = time::format(time::now());
     let times: Vec<_> = messages.iter().map(|(message, _)| message.time.map(time::format)).collect();
@@ -72,7 +74,7 @@ fn insert(
         rows.push([
             position.into(),
             time.as_deref().unwrap_or(&now).into(),
-            stream_name.parameter(),
+            stream_name.as_c_str().into(),
             message.kind.as_slice().into(),
             json.data.as_deref().into(),
             json.metadata.as_deref().into(),

@@ -27,8 +27,8 @@ SETTINGS = "SELECT message_store.message_store_release(), string_agg(name, ' ') 
 
 # Message DB's, which are told apart from unset ones and so have no entry in Postgres' catalog.
 UNDEFINED = {f"message_store.{name}" for name in ("sql_condition", "debug", "debug_get", "debug_write", "debug_benchmark")}
-# By which the extension is told of a connection's end, and of its transactions'; nobody calls them.
-HIDDEN_MODULES = {("message_store_closing",), ("message_store_transaction",)}
+# For the hook that runs when a connection is closed; nobody calls it.
+HIDDEN_MODULES = {("message_store_closing",)}
 ONLY_POSTGRES = {"grant_namespace", "revoke_namespace"}
 ONLY_SQLITE_SETTINGS = {"message_store.busy_timeout"}
 MESSAGE = "id stream_name type position global_position data metadata time".split()

@@ -55,7 +55,6 @@ ROWS = {name for name in FUNCTIONS if name.startswith(("get_", "list_"))} | {"co
 # Of what is registered with SQLite, these are not tried.
 NOT_TRIED = {
     "message_store_closing": "a table without rows, by which the closing of a connection is noticed",
-    "message_store_transaction": "a table without rows, by which the end of a transaction is noticed",
     "message_store_panic": "panics on purpose, in debug builds",
     "message_store_panic_in": "panics on purpose, in debug builds",
 }

@@ -1,4 +1,4 @@
-"""Batches of every size around the ten messages that one statement stores, and what may go wrong in them."""
+"""Batches of every size around the ten and fifty messages that one statement stores, and what may go wrong in them."""
 
 import json
 import sqlite3
@@ -7,7 +7,7 @@ import uuid
 from host import connect, failure, value, write
 
 THERE = "01900000-0000-4000-8000-000000000001"
-SIZES = (1, 2, 9, 10, 11, 19, 20, 21, 35, 100)
+SIZES = (1, 2, 9, 10, 11, 19, 20, 21, 35, 49, 50, 51, 61, 100, 111)
 
 
 def ids(count):
@@ -49,15 +49,19 @@ def test_the_answer_is_what_is_stored():
     for size in SIZES:
         check(connection, "a-1", ids(size))
         check(connection, "a-1", [str(uuid.uuid4()) for _ in range(size)])
+        check(connection, "a-1", [one for pair in zip(ids(size), ids(12), strict=False) for one in pair])
+        check(connection, "a-1", [*ids(12), *(str(uuid.uuid4()) for _ in range(size)), *ids(60)])
     rows = connection.execute("SELECT global_position FROM messages ORDER BY 1").fetchall()
-    assert rows == [(n,) for n in range(1, 2 * sum(SIZES) + 1)]
+    assert rows == [(n,) for n in range(1, len(rows) + 1)]
+    assert len(rows) > 5 * sum(SIZES)
 
 
 def test_few_parameters_may_be_allowed():
-    connection = connect()
-    connection.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, 10)
-    for size in SIZES:
-        check(connection, "a-1", ids(size))
+    for allowed in (10, 100):
+        connection = connect()
+        connection.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, allowed)
+        for size in SIZES:
+            check(connection, "a-1", ids(size))
     value(connection, "SELECT import_messages(?)", imported(ids(25), 1000))
     assert len(stored(connection, "b-1")) == 25
 

@@ -91,7 +91,8 @@ impl<'a> Arguments<'a> {
             if kind == ffi::SQLITE_TEXT || kind == ffi::SQLITE_BLOB {
                 let text = self.bytes(number, kind);
                 encoding::check(text)?;
-                // SAFETY: what is no UTF-8 was refused.
+                // SAFETY: what is no UTF-8 was refused. The bytes stay where they are: the value is a text or a blob, and
+                // nothing asks for it in another form.
                 self.texts[number] = Some(unsafe { str::from_utf8_unchecked(text) });
             }
         }

@@ -35,6 +35,12 @@ impl<'a> From<&'a [u8]> for Parameter<'a> {
     }
 }
 
+impl<'a> From<&'a CStr> for Parameter<'a> {
+    fn from(value: &'a CStr) -> Self {
+        Self::Terminated(value)
+    }
+}
+
 impl<'a> From<&'a str> for Parameter<'a> {
     fn from(value: &'a str) -> Self {
         Self::Text(value.as_bytes())

@@ -1,1 +1,0 @@
-DELETE FROM message_store_transaction WHERE 0
