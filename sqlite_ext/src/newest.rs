@@ -25,8 +25,10 @@ pub fn newest(connection: &Rc<Connection>, store: &Rc<Store>) -> Result<i64> {
     let db = connection.db;
     // What is not committed yet can be rolled back, and is not counted until its statement ends.
     let is_settled = db.transaction_state(Some(&store.schema)) != TransactionState::Write;
-    // A host can put another database in memory in the place of this one, with the same version.
-    let data_version = if is_settled && db.is_file(&store.schema) { db.data_version(&store.schema) } else { None };
+    // A host can put another database in the place of this one, with the same version: one in memory, or what it attaches
+    // under a namespace's name.
+    let stays = !store.has_own_database() && db.is_file(&store.schema);
+    let data_version = if is_settled && stays { db.data_version(&store.schema) } else { None };
     let version = data_version.map(|data_version| Version { data_version, total_changes: db.total_changes() });
     if let (Some((known, position)), Some(version)) = (store.newest.get(), version)
         && known == version

@@ -224,6 +224,22 @@ def test_a_namespace_that_the_program_attaches_anew():
         other.close()
 
 
+def test_a_read_of_a_namespace_that_the_program_attaches_anew():
+    with Directory() as directory:
+        connection, other = connect(directory.path()), connect(directory.path())
+        value(connection, "SELECT create_namespace('orders')")
+        write(connection, "a-1", namespace="orders")
+        read = "SELECT position FROM get_stream_messages('a-1', 0, 1000, NULL, 'orders')"
+        for count in range(1, 5):
+            assert len(connection.execute(read).fetchall()) == count
+            connection.execute('DETACH "message_store:orders"')
+            write(other, "a-1", namespace="orders")
+            connection.execute('ATTACH ? AS "message_store:orders"', (directory.path("store.db-namespaces/orders.db"),))
+            assert len(connection.execute(read).fetchall()) == count + 1
+        connection.close()
+        other.close()
+
+
 def stores():
     """Connections to a store in memory, and to files."""
     for mode in ("memory", "wal", "delete"):
