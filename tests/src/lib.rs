@@ -4,6 +4,7 @@
 //! project's extension. What holds for one must hold for the other, so most tests are written once and run on both
 //! (see [`for_both!`]).
 
+pub mod adoption;
 pub mod calls;
 pub mod catalog;
 mod cluster;
