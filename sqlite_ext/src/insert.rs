@@ -15,7 +15,7 @@ use crate::store::Store;
 const ID: usize = 6;
 
 /// The statements that store fifty messages, ten, or one. A statement opens the table and each index anew and counts the
-/// positions given out, so that ten messages take seven tenths of the instructions of ten statements, and fifty a little less.
+/// positions given out, so that ten messages take seven tenths of the instructions of ten statements, and fifty a tenth less again.
 ///
 /// But it can fail halfway, so SQLite keeps a copy of every page that it changes. With random ids each is in a page of its
 /// own, and the copies take longer than all that is saved: those are stored one by one.
@@ -128,7 +128,7 @@ mod tests {
             (Query::Insert, Query::Insert10, Query::Insert50),
             (Query::InsertImport, Query::Insert10Imports, Query::Insert50Imports),
         ] {
-            let values = |query: Query| query.template().matches('?').count();
+            let values = |query: Query| query.text().matches('?').count();
             assert_eq!((values(ten), values(fifty)), (values(one) * 10, values(one) * 50));
         }
     }

@@ -1,5 +1,6 @@
 //! The statements of a store, kept prepared: preparing one costs several times what running it does.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::ops::{Deref, DerefMut};
 use std::rc::Rc;
@@ -17,7 +18,7 @@ macro_rules! queries {
     ($($name:ident => $file:literal;)*) => {
         /// A statement on a store.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        #[allow(missing_docs)] // each is a file of its own
+        #[allow(missing_docs)] // each is a file, or several rows of one
         pub enum Query { $($name,)* }
 
         impl Query {
@@ -40,10 +41,10 @@ queries! {
     DeleteAfter => "delete_after";
     GlobalPosition => "global_position";
     Insert => "insert";
-    Insert10 => "insert_10";
-    Insert10Imports => "insert_10_imports";
-    Insert50 => "insert_50";
-    Insert50Imports => "insert_50_imports";
+    Insert10 => "insert";
+    Insert10Imports => "insert_import";
+    Insert50 => "insert";
+    Insert50Imports => "insert_import";
     InsertImport => "insert_import";
     KeepStreamHead => "keep_stream_head";
     LastGlobalPosition => "last_global_position";
@@ -72,6 +73,19 @@ queries! {
 /// A statement of a pool: handed around more often than it is looked at.
 pub type Idle = Box<Statement>;
 
+impl Query {
+    /// Its text for as many rows as it stores, where it stores several.
+    pub fn text(self) -> Cow<'static, str> {
+        let rows = match self {
+            Self::Insert10 | Self::Insert10Imports => 10,
+            Self::Insert50 | Self::Insert50Imports => 50,
+            _ => return self.template().into(),
+        };
+        let (table, row) = self.template().trim_end().split_once("VALUES ").unwrap_or_default();
+        format!("{table}VALUES {}", vec![row; rows].join(", ")).into()
+    }
+}
+
 /// The idle statements of a store.
 #[derive(Debug)]
 pub struct Pool {
@@ -97,7 +111,7 @@ impl Pool {
     /// A kept statement if there is one.
     pub fn take_or_prepare(&self, db: Db, store: &Store, query: Query) -> Result<Idle> {
         let kept = self.idle[query as usize].borrow_mut().pop();
-        kept.map_or_else(|| db.prepare(store.sql(query.template()).as_bytes()).map(Box::new), Ok)
+        kept.map_or_else(|| db.prepare(store.sql(&query.text()).as_bytes()).map(Box::new), Ok)
     }
 
     /// Keeps a statement that was reset.
