@@ -134,9 +134,10 @@ def test_a_rollback_journal_with_synchronous_full_loses_nothing_where_a_deleted_
 
 
 def test_less_loses_the_last_messages_and_breaks_nothing():
-    """What the syncs prevent, or else the tests above prove nothing."""
-    assert cut("delete", "full") > 0
-    assert cut("wal", "normal") > 0
+    """What the syncs prevent, or else the tests above prove nothing. Whether one of the moments is right behind an answer is
+    chance, so there are more of them where none is."""
+    assert any(cut("delete", "full") for _ in range(10))
+    assert any(cut("wal", "normal") for _ in range(10))
 
 
 def test_no_sync_loses_messages():
